@@ -1,0 +1,52 @@
+"""The pattern of every module that changes something: observe, plan, apply, observe again.
+
+This is the only place that looks at check mode, and the only one that decides `changed`.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.plan import Plan, Step
+
+Observed = TypeVar("Observed")
+
+
+def converge(
+    module: Any,
+    observe: Callable[[], Observed],
+    plan: Callable[[Observed], Plan],
+    apply: Callable[[Step], None],
+    report: Callable[[Observed], dict[str, Any]],
+) -> None:
+    """Bring the machine to the desired state and leave through module.exit_json() or module.fail_json().
+
+    observe: reads the machine into plain data; no effects
+    plan:    pure; from what was observed to the steps that are missing
+    apply:   executes one step
+    report:  the resulting state, as the module returns it
+    """
+    done: list[str] = []
+    try:
+        observed = observe()
+        planned = plan(observed)
+        if planned.changed and not module.check_mode:
+            for step in planned.steps:
+                apply(step)
+                done.append(step.describe())
+            observed = observe()
+            left = plan(observed)
+            if left.changed:
+                raise FairleadError(
+                    left.steps[0].target, f"is still not as asked after: {'; '.join(done)}",
+                    "look for another program on this machine that sets it back")
+    except FairleadError as error:
+        module.fail_json(msg=str(error), applied=done)
+        return
+    result: dict[str, Any] = {"changed": planned.changed, "plan": planned.describe(), **report(observed)}
+    if module._diff:
+        result["diff"] = planned.diff()
+    for warning in planned.warnings:
+        module.warn(warning)
+    module.exit_json(**result)
