@@ -1,0 +1,83 @@
+"""Wait until every node of the lab is Ready, telling how far each has come.
+
+An action plugin, because a module's output appears only when it ends and an emulated node takes a minute and a half.
+
+Arguments
+    nodes:       names of the nodes
+    run_dir, log_dir: the lab's directories: processes/NODE.json, NODE-console.log
+    kubectl, kubeconfig: for asking the API server
+    deadline:    seconds for all of them
+    accelerator: what lab_accelerator_info found
+A node whose virtual machine ended or whose kernel panicked fails at once; the message names the console log.
+"""
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import ansible.module_utils
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+# Modules find our module_utils by ansible.cfg; a plugin runs in the controller, which has to be told.
+ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[3] / "module_utils"))
+from ansible.module_utils.fairlead.lab import process  # noqa: E402
+
+PAUSE = 2.0  # seconds between two looks
+SHOWN_EVERY = 15.0  # seconds between two lines of progress
+
+
+class ActionModule(ActionBase):
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        result["changed"] = False
+        if self._task.check_mode:
+            return result
+        args, started, shown = self._task.args, time.monotonic(), 0.0
+        Display().display(f"  {args['accelerator']['accelerator']}: {args['accelerator']['reason']}", color="cyan")
+        ready: set[str] = set()
+        while True:
+            now = ready_nodes(args["kubectl"], args["kubeconfig"]) & set(args["nodes"])
+            seconds = time.monotonic() - started
+            states = {node: "Ready" if node in now else state(node, args) for node in args["nodes"]}
+            if now != ready or seconds - shown >= SHOWN_EVERY or len(now) == len(states):
+                ready, shown = now, seconds
+                line = "  ".join(f"{node} {text}" for node, text in states.items())
+                Display().display(f"  {int(seconds):>4} s  {line}", color="cyan")
+            if len(now) == len(states):
+                return result
+            if seconds > float(args["deadline"]):
+                waiting = ", ".join(f"{node} ({text})" for node, text in states.items() if text != "Ready")
+                raise AnsibleActionFail(
+                    f"Not every node was Ready within {args['deadline']} s: {waiting}. Read the logs in {args['log_dir']} "
+                    f"and run the same command again.")
+            time.sleep(PAUSE)
+
+
+def ready_nodes(kubectl: str, kubeconfig: str) -> set[str]:
+    """Names of the nodes whose condition Ready is True; empty when the API server does not answer."""
+    argv = [kubectl, "--kubeconfig", kubeconfig, "get", "nodes", "-o", "json", "--request-timeout", "5s"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return set()
+    return {node["metadata"]["name"] for node in json.loads(done.stdout)["items"]
+            if any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"].get("conditions", []))}
+
+
+def state(node: str, args: dict) -> str:
+    """How far a node has come, from its process and its console; fails when it cannot come further."""
+    record = process.load(Path(args["run_dir"], "processes", f"{node}.json"))
+    console = Path(args["log_dir"], f"{node}-console.log")
+    text = console.read_text(encoding="utf-8", errors="replace") if console.exists() else ""
+    if not record or not record.alive:
+        raise AnsibleActionFail(f"{node}: its virtual machine ended. Logs: {console}, {args['log_dir']}/{node}.log. "
+                                f"Run the same command again to start it.")
+    if "Kernel panic" in text:
+        line = next(line for line in text.splitlines() if "Kernel panic" in line)
+        raise AnsibleActionFail(f"{node}: {line.strip()}. Console: {console}. Run make lab-down, then try again.")
+    return "booting"
