@@ -1,0 +1,59 @@
+# Fairlead. `make help` lists what there is; `make demo` and `make test` do everything.
+# LAB names the lab, KUBE_PROXY says how kube-proxy is run in it: systemd or daemonset.
+LAB ?= lab
+KUBE_PROXY ?= systemd
+ON ?= client1
+
+export FAIRLEAD_LAB := $(LAB)
+export FAIRLEAD_KUBE_PROXY := $(KUBE_PROXY)
+# The environment's programs first; Go is among them where the machine has none that is new enough.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# The environment that ansible.cfg and everything else is read from is this checkout, whoever calls make.
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export ANSIBLE_FORCE_COLOR ?= $(if $(CI),false,)
+
+PLAY := ansible-playbook -i inventories/lab
+SETUP := .venv/.complete
+
+.PHONY: help demo test setup lab lab-down lab-shell verify lint unit molecule bench-lab
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: lab ## Build the lab, run site.yml on it and show the proof
+	@bin/demo
+
+test: setup ## Pass every test: lint, units, the lab, molecule; ends with a summary
+	@bin/test
+
+setup: $(SETUP) ## Make the environment in .venv from the locked Python packages; Go too, if missing
+
+$(SETUP): requirements.lock roles/lab_artifacts/files/go-toolchain.lock bin/setup
+	@bin/setup
+
+lab: setup ## Bring the lab up, or adopt the running one (LAB=name KUBE_PROXY=daemonset)
+	@bin/as-root "make lab"
+	@$(PLAY) playbooks/lab_up.yml
+
+lab-down: setup ## Take the lab down
+	@bin/as-root "make lab-down"
+	@$(PLAY) playbooks/lab_down.yml
+
+lab-shell: ## Open a shell on a machine of the lab (ON=client1, node2, ...)
+	@ssh -t -F .lab/$(LAB)/ssh_config $(ON)
+
+verify: setup ## Prove the Services of the running lab again
+	@$(PLAY) playbooks/verify.yml
+
+lint: setup ## Lint Ansible, YAML and Python
+	@ansible-lint && yamllint . && ruff check
+
+unit: setup ## Run the unit tests
+	@pytest
+
+molecule: lab ## Run the molecule scenarios on the lab
+	@bin/molecule-all
+
+bench-lab: setup ## Time the lab and the main job over several runs
+	@bin/as-root "make bench-lab"
+	@python3 tests/bench/lab.py

@@ -1,0 +1,180 @@
+#!/usr/bin/python
+# Copyright: Fairlead maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""Ansible module: see DOCUMENTATION."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kube_proxy
+short_description: Run kube-proxy under systemd in the mode that a node shall have
+description:
+  - Writes one typed configuration and one systemd unit, and starts kube-proxy where none runs.
+  - A start counts as done when kube-proxy answers in the wished mode and has written its rules once.
+  - A node that already serves in another mode is left as it is, with a warning, unless O(mode_change=restart).
+version_added: "0.1.0"
+author:
+  - Fairlead maintainers
+options:
+  mode:
+    description: The mode. V(userspace) is only taken to say when it was removed.
+    type: str
+    choices: [iptables, ipvs, nftables, userspace]
+    required: true
+  mode_change:
+    description: What to do with a node that serves in another mode. V(restart) loses new connections for seconds.
+    type: str
+    choices: [refuse, restart]
+    default: refuse
+  node:
+    description: Name of the node in messages.
+    type: str
+    required: true
+  kubernetes_version:
+    description: Release of kube-proxy, such as V(1.37.2).
+    type: str
+    required: true
+  binary:
+    description: The program on the node.
+    type: path
+    default: /usr/local/bin/kube-proxy
+  kubeconfig:
+    description: Its kubeconfig on the node.
+    type: path
+    required: true
+  cluster_cidrs:
+    description: Pod ranges of the cluster, at most one of each family.
+    type: list
+    elements: str
+    default: []
+  hostname_override:
+    description: Name of the Node object, where it is not the node's host name.
+    type: str
+    default: ""
+  node_port_addresses:
+    description: Node addresses that answer on node ports, as CIDRs, or V(primary). Empty means kube-proxy's default.
+    type: list
+    elements: str
+    default: []
+  scheduler:
+    description: Scheduler in ipvs mode. Empty means kube-proxy's default, rr.
+    type: str
+    default: ""
+  config:
+    description: Further fields of KubeProxyConfiguration v1alpha1, spelled as in the API.
+    type: dict
+    default: {}
+  path:
+    description: The configuration file on the node.
+    type: path
+    default: /etc/kubernetes/kube-proxy.yaml
+  timeout:
+    description: Seconds that kube-proxy may take to start and write its rules once.
+    type: float
+    default: 180
+attributes:
+  check_mode:
+    description: Says what would be written and started.
+    support: full
+  diff_mode:
+    description: Shows the files and the state of the unit.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Run kube-proxy in nftables mode
+  kube_proxy:
+    mode: nftables
+    node: node1
+    kubernetes_version: 1.37.2
+    kubeconfig: /etc/kubernetes/kube-proxy.kubeconfig
+    cluster_cidrs: [10.244.0.0/16, "fd00:244::/56"]
+"""
+
+RETURN = r"""
+mode:
+  description: The mode that kube-proxy answers with on /proxyMode; V(none) when nobody answers.
+  returned: success
+  type: str
+  sample: nftables
+mode_pending:
+  description: Whether the node serves in another mode than asked and was left as it is.
+  returned: success
+  type: bool
+  sample: false
+plan:
+  description: The steps, or the sentence that says why there are none.
+  returned: success
+  type: list
+  elements: str
+  sample: [write /etc/kubernetes/kube-proxy.yaml, start kube-proxy.service]
+applied:
+  description: The steps that were done before it failed.
+  returned: failure
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.fairlead.command import Commands
+from ansible.module_utils.fairlead.converge import converge
+from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.kube_proxy import config, modes, service, unit
+
+
+def get_argument_spec():
+    return {
+        "mode": {"type": "str", "required": True, "choices": [*modes.MODES, "userspace"]},
+        "mode_change": {"type": "str", "choices": [service.REFUSE, service.RESTART], "default": service.REFUSE},
+        "node": {"type": "str", "required": True},
+        "kubernetes_version": {"type": "str", "required": True},
+        "binary": {"type": "path", "default": "/usr/local/bin/kube-proxy"},
+        "kubeconfig": {"type": "path", "required": True},
+        "cluster_cidrs": {"type": "list", "elements": "str", "default": []},
+        "hostname_override": {"type": "str", "default": ""},
+        "node_port_addresses": {"type": "list", "elements": "str", "default": []},
+        "scheduler": {"type": "str", "default": ""},
+        "config": {"type": "dict", "default": {}},
+        "path": {"type": "path", "default": "/etc/kubernetes/kube-proxy.yaml"},
+        "timeout": {"type": "float", "default": 180},
+    }
+
+
+def desired_of(params):
+    """What the options ask for, as the planner takes it."""
+    warnings = modes.check(params["mode"], params["kubernetes_version"])
+    service.check_files(params["binary"], params["kubeconfig"])
+    settings = config.Settings(
+        mode=params["mode"], kubeconfig=params["kubeconfig"], cluster_cidrs=tuple(params["cluster_cidrs"]),
+        hostname_override=params["hostname_override"], node_port_addresses=tuple(params["node_port_addresses"]),
+        scheduler=params["scheduler"], extra=params["config"])
+    families = {"IPv6" if ":" in cidr else "IPv4" for cidr in params["cluster_cidrs"]}
+    return service.Desired(
+        mode=params["mode"], node=params["node"], config_path=params["path"], config=config.render(settings),
+        unit=unit.render(params["binary"], params["path"]), mode_change=params["mode_change"],
+        timeout=params["timeout"], families=tuple(sorted(families)), warnings=tuple(warnings))
+
+
+def run(module):
+    desired, commands = desired_of(module.params), Commands()
+    converge(
+        module,
+        observe=lambda: service.observe(desired, commands),
+        plan=lambda observed: service.plan(desired, observed),
+        apply=lambda step: service.apply(desired, step, commands),
+        report=lambda observed: {
+            "mode": observed.answer.mode or "none",
+            "mode_pending": bool(observed.answer.mode) and observed.answer.mode != desired.mode,
+        },
+    )
+
+
+def main():
+    module = AnsibleModule(argument_spec=get_argument_spec(), supports_check_mode=True)
+    try:
+        run(module)
+    except FairleadError as error:
+        module.fail_json(msg=str(error), applied=[])
+
+
+if __name__ == "__main__":
+    main()

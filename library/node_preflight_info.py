@@ -1,0 +1,129 @@
+#!/usr/bin/python
+# Copyright: Fairlead maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""Ansible module: see DOCUMENTATION."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node_preflight_info
+short_description: Look whether a node is fit for its wished mode of kube-proxy
+description:
+  - Looks at kernel, modules, systemd and, when kube-proxy runs under systemd, at its binary, kubeconfig and
+    programs. Each line says fit, warn or unfit, with the reason and what to do.
+  - An unfit node is a result, not a failure of the module.
+version_added: "0.1.0"
+author:
+  - Fairlead maintainers
+options:
+  mode:
+    description: The mode in which kube-proxy is to run on this node.
+    type: str
+    required: true
+    choices: [iptables, ipvs, nftables]
+  scheduler:
+    description: The scheduler of ipvs mode. Other modes pass it over.
+    type: str
+    default: rr
+    choices: [rr, wrr, lc, wlc, lblc, lblcr, sh, dh, sed, nq, mh]
+  kubernetes_version:
+    description: Version of kube-proxy.
+    type: str
+    required: true
+  deployment:
+    description: How kube-proxy is run.
+    type: str
+    default: systemd
+    choices: [systemd, daemonset]
+  binary:
+    description: Path of kube-proxy on the node; looked at when it runs under systemd.
+    type: path
+    default: /usr/local/bin/kube-proxy
+  kubeconfig:
+    description: Path of kube-proxy's kubeconfig on the node; looked at when it runs under systemd.
+    type: path
+    default: /etc/kubernetes/kube-proxy.kubeconfig
+attributes:
+  check_mode:
+    description: Reads only.
+    support: full
+  diff_mode:
+    description: Changes nothing.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Look whether this node is fit for nftables mode
+  node_preflight_info:
+    mode: nftables
+    kubernetes_version: 1.37.2
+"""
+
+RETURN = r"""
+verdict:
+  description: C(fit), C(warn) or C(unfit); the worst of all lines.
+  returned: success
+  type: str
+  sample: warn
+lines:
+  description: What was looked at.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{subject: systemd, verdict: fit, reason: running}]
+problems:
+  description: The unfit lines as sentences.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+kernel:
+  description: Release of the running kernel.
+  returned: success
+  type: str
+  sample: 6.12.117+deb13-cloud-amd64
+python:
+  description: Version of the Python that ran this module.
+  returned: success
+  type: str
+  sample: 3.13.5
+"""
+
+from dataclasses import asdict
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.fairlead import preflight
+from ansible.module_utils.fairlead.command import Commands
+from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.kernel_modules_wanted import MODES, SCHEDULERS
+
+
+def get_argument_spec():
+    return {
+        "mode": {"type": "str", "required": True, "choices": list(MODES)},
+        "scheduler": {"type": "str", "default": "rr", "choices": list(SCHEDULERS)},
+        "kubernetes_version": {"type": "str", "required": True},
+        "deployment": {"type": "str", "default": "systemd", "choices": [preflight.SYSTEMD, preflight.DAEMONSET]},
+        "binary": {"type": "path", "default": "/usr/local/bin/kube-proxy"},
+        "kubeconfig": {"type": "path", "default": "/etc/kubernetes/kube-proxy.kubeconfig"},
+    }
+
+
+def main():
+    module = AnsibleModule(argument_spec=get_argument_spec(), supports_check_mode=True)
+    wish = preflight.Wish(**module.params)
+    try:
+        seen = preflight.observe(wish, Commands())
+        lines = preflight.judge(wish, seen)
+    except FairleadError as error:
+        module.fail_json(msg=str(error))
+    for line in lines:
+        if line.verdict == preflight.WARN:
+            module.warn(f"{line.subject}: {line.reason}")
+    module.exit_json(
+        changed=False, verdict=preflight.verdict(lines), lines=[asdict(line) for line in lines],
+        problems=[f"{line.subject}: {line.reason}" for line in lines if line.verdict == preflight.UNFIT],
+        kernel=seen.kernel.release, python=seen.python)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+#!/usr/bin/python
+# Copyright: Fairlead maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""Ansible module: see DOCUMENTATION."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_verdict
+short_description: Judge what clients saw of the cluster's Services against what they must see
+description:
+  - Gives a verdict for every node and check, C(proven), C(disproven) or C(unknown), with the reason and a command
+    to repeat each failure by hand. What was not seen is never proven.
+  - Writes the whole as JSON, which is this module's output and not a change.
+  - Runs on the control node.
+version_added: "0.1.0"
+author:
+  - Fairlead maintainers
+options:
+  expected:
+    description: What service_cells_info returned.
+    type: dict
+    required: true
+  probes:
+    description: For each client, what service_probe_info returned there, or that it could not be reached.
+    type: dict
+    required: true
+  sources:
+    description: For each client, the address that the cluster sees. Clients with the same one must share a pod when
+      affinity is on. A client that is not named, or with an empty value, has an address of its own.
+    type: dict
+    default: {}
+  proxies:
+    description: For each node, what kube_proxy_info returned there, or that it could not be reached.
+    type: dict
+    default: {}
+  timeout:
+    description: Seconds for one connection; stands in the commands to repeat by hand.
+    type: float
+    default: 3
+  report:
+    description: File that gets the report as JSON. Unset, none is written.
+    type: path
+attributes:
+  check_mode:
+    description: Judges, and writes no report.
+    support: full
+  diff_mode:
+    description: Changes nothing but the report.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Judge
+  service_verdict:
+    expected: "{{ cells.expected }}"
+    probes:
+      client1: "{{ probe }}"
+    report: /tmp/verify.json
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+verdict:
+  description: C(proven), C(disproven) or C(unknown); the worst of all nodes and checks.
+  returned: success
+  type: str
+  sample: disproven
+summary:
+  description: One sentence that names the first failures.
+  returned: success
+  type: str
+  sample: "not proven (disproven). node2 NodePort FAIL: default/web 30080/TCP from client1: 2 of 2 connections failed"
+lines:
+  description: The report for a terminal; each line with the verdict that decides its colour.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{text: "node1  6.12.117  v1.37.2  ipvs  ok 8/8  ok 8/8  -", verdict: proven}]
+failures:
+  description: Every cell and check that is not proven, with the command to repeat it.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - node: node2
+      check: NodePort
+      verdict: disproven
+      service: default/web
+      client: client1
+      address: 198.18.0.12
+      repeat: curl --max-time 3 http://198.18.0.12:30080/hostname
+"""
+
+import json
+from datetime import datetime, timezone
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.files import write_text
+from ansible.module_utils.fairlead.verify import table
+from ansible.module_utils.fairlead.verify.judge import Seen, judge
+from ansible.module_utils.fairlead.verify.words import plain
+
+
+def get_argument_spec():
+    return {
+        "expected": {"type": "dict", "required": True},
+        "probes": {"type": "dict", "required": True},
+        "sources": {"type": "dict", "default": {}},
+        "proxies": {"type": "dict", "default": {}},
+        "timeout": {"type": "float", "default": 3},
+        "report": {"type": "path"},
+    }
+
+
+def run(params):
+    probes = params["probes"]
+    results = {result["id"]: result for probe in probes.values() for result in probe.get("results") or []}
+    absent = {client: plain(f"no results: {probe.get('msg') or 'it was not probed'}")
+              for client, probe in probes.items() if "results" not in probe}
+    report = judge(params["expected"], Seen(results, absent, params["proxies"]), params["sources"], params["timeout"])
+    report["time"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    report["lines"] = table.render(report)
+    report["summary"] = table.summary(report)
+    return report
+
+
+def main():
+    module = AnsibleModule(argument_spec=get_argument_spec(), supports_check_mode=True)
+    try:
+        report = run(module.params)
+        if module.params["report"] and not module.check_mode:
+            write_text(module.params["report"], json.dumps(report, indent=1, sort_keys=True) + "\n")
+    except FairleadError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **{key: report[key] for key in ("verdict", "summary", "lines", "failures")})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""What a running kube-proxy says of itself on its two local ports."""
+from __future__ import annotations
+
+import http.client
+import json
+import re
+from dataclasses import dataclass
+
+METRICS_PORT, HEALTH_PORT = 10249, 10256  # defaults of metricsBindAddress and healthzBindAddress
+SECONDS = 3.0  # a busy emulated node answers within one
+VERSION = re.compile(r'^kubernetes_build_info\{.*git_version="(v[^"]+)"', re.MULTILINE)
+SYNCED = re.compile(r'^kubeproxy_sync_proxy_rules_last_timestamp_seconds(?:\{ip_family="(IPv[46])"\})? (\S+)$', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """mode: what /proxyMode says, None when nobody answers; healthy: whether /healthz says 200."""
+
+    mode: str | None
+    healthy: bool
+    last_updated: str = ""
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    """(status, body) of http://127.0.0.1:PORT/PATH; (0, "") when nobody answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException):
+        return 0, ""
+    finally:
+        connection.close()
+
+
+def ask() -> Answer:
+    """The mode and health of the kube-proxy on this machine."""
+    status, mode = get(METRICS_PORT, "/proxyMode")
+    health, body = get(HEALTH_PORT, "/healthz")
+    try:
+        updated = str(json.loads(body).get("lastUpdated", "")) if body else ""
+    except (ValueError, AttributeError):
+        updated = ""
+    return Answer(mode.strip() if status == 200 else None, health == 200, updated)
+
+
+def version() -> str:
+    """The release of the running kube-proxy, from its metrics; "" when nobody answers."""
+    found = VERSION.search(get(METRICS_PORT, "/metrics")[1])
+    return found.group(1) if found else ""
+
+
+def synced_families(metrics: str) -> set[str]:
+    """The address families whose rules kube-proxy has written since it started, from the text of /metrics.
+
+    /healthz is no such proof: it answers 200 while kube-proxy is starting (pkg/proxy/healthcheck/proxy_health.go).
+    Releases without the label speak of both families at once.
+    """
+    return {family or "both" for family, seconds in SYNCED.findall(metrics) if float(seconds) > 0}

@@ -1,0 +1,133 @@
+"""kube-proxy under systemd: what is there, what is missing, and making it so."""
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+
+from ansible.module_utils.fairlead import files
+from ansible.module_utils.fairlead.command import Commands
+from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.kube_proxy import ask, unit
+from ansible.module_utils.fairlead.plan import Plan, Step
+
+REFUSE, RESTART = "refuse", "restart"
+POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Desired:
+    """mode, the two files, what may be done about a running proxy, and how long a start may take (seconds).
+
+    families: "IPv4", "IPv6": those whose rules must have been written before a start counts as done
+    """
+
+    mode: str
+    node: str
+    config_path: str
+    config: str
+    unit: str
+    mode_change: str
+    timeout: float
+    families: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Texts of our two files, systemd's view of the unit, and what answers on kube-proxy's ports."""
+
+    config: str | None
+    unit: str | None
+    active: bool
+    enabled: bool
+    reload_needed: bool
+    answer: ask.Answer
+
+
+def observe(desired: Desired, commands: Commands) -> Observed:
+    shown = commands.check(["systemctl", "show", unit.NAME, "--property",
+                            "ActiveState,UnitFileState,NeedDaemonReload"]).stdout
+    state = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    return Observed(
+        config=files.read_text(desired.config_path), unit=files.read_text(unit.PATH),
+        active=state.get("ActiveState") in ("active", "activating"),
+        enabled=state.get("UnitFileState") == "enabled",
+        reload_needed=state.get("NeedDaemonReload") == "yes",
+        answer=ask.ask())
+
+
+def plan(desired: Desired, observed: Observed) -> Plan:
+    """Steps from what runs to what is asked; none, with a warning, where a change of mode would lose connections."""
+    running = observed.answer.mode
+    if running and not observed.active:
+        raise FairleadError(
+            "kube_proxy_deployment", f"a kube-proxy in {running} mode answers on port {ask.METRICS_PORT}, but it is not "
+            f"{unit.NAME}", "set kube_proxy_deployment to how it is run, or stop it", "systemd")
+    if running and running != desired.mode and desired.mode_change == REFUSE:
+        return Plan(unchanged=f"kube-proxy serves in {running} mode and was left as it is",
+                    warnings=(*desired.warnings, pending_warning(desired.node, running, desired.mode)))
+    steps = []
+    if observed.config != desired.config:
+        steps.append(Step("write", desired.config_path, observed.config or "", desired.config))
+    if observed.unit != desired.unit:
+        steps.append(Step("write", unit.PATH, observed.unit or "", desired.unit))
+    if observed.unit != desired.unit or observed.reload_needed:
+        steps.append(Step("reload", "systemd", "", ""))
+    if not observed.enabled:
+        steps.append(Step("enable", unit.NAME, "not started at boot", "started at boot"))
+    if not observed.active:
+        steps.append(Step("start", unit.NAME, "not running", f"running in {desired.mode} mode"))
+    elif steps or (running and running != desired.mode):
+        steps.append(Step("restart", unit.NAME, f"running in {running or 'unknown'} mode",
+                          f"running in {desired.mode} mode with this configuration"))
+    return Plan(tuple(steps), unchanged=f"kube-proxy runs in {desired.mode} mode as configured", warnings=desired.warnings)
+
+
+def pending_warning(node: str, running: str, wished: str) -> str:
+    return (f"{node}: kube-proxy serves in {running} mode, the inventory wishes {wished}. Nothing was changed, because a "
+            f"restart into another mode loses every new connection until its first sync. "
+            f"kube_proxy_mode_change=restart accepts that.")
+
+
+def apply(desired: Desired, step: Step, commands: Commands) -> None:
+    if step.action == "write":
+        files.write_text(step.target, step.after)
+    elif step.action == "reload":
+        commands.check(["systemctl", "daemon-reload"], timeout=60)
+    elif step.action == "enable":
+        commands.check(["systemctl", "enable", unit.NAME], timeout=60)
+    else:
+        commands.check(["systemctl", step.action, unit.NAME], timeout=60)
+        wait_until_serving(desired, commands)
+
+
+def wait_until_serving(desired: Desired, commands: Commands) -> None:
+    """Until kube-proxy answers in the wished mode and has written the rules of every family once."""
+    deadline = time.monotonic() + desired.timeout
+    while True:
+        answer = ask.ask()
+        if answer.mode and answer.mode != desired.mode:
+            raise FairleadError("kube_proxy_mode", f"kube-proxy came up in {answer.mode} mode instead",
+                                f"read journalctl -u {unit.NAME}", desired.mode)
+        synced = ask.synced_families(ask.get(ask.METRICS_PORT, "/metrics")[1]) if answer.mode else set()
+        if answer.healthy and ("both" in synced or synced >= set(desired.families)):
+            return
+        if time.monotonic() > deadline:
+            said = commands.run(["journalctl", "--unit", unit.NAME, "--lines", "3", "--output", "cat"]).stdout.strip()
+            raise FairleadError(
+                unit.NAME, f"did not serve in {desired.mode} mode within {desired.timeout:g} s "
+                f"(/proxyMode: {answer.mode or 'no answer'}, /healthz: {'200' if answer.healthy else 'not 200'}, rules "
+                f"written: {', '.join(sorted(synced)) or 'none'}). It last said: {said or 'nothing'}",
+                f"read journalctl -u {unit.NAME} on the node")
+        time.sleep(POLL_SECONDS)
+
+
+def check_files(binary: str, kubeconfig: str) -> None:
+    """kube-proxy's program and credentials are not ours to bring; say so before anything is written."""
+    if not os.access(binary, os.X_OK):
+        raise FairleadError("kube_proxy_binary", "is no program on this node",
+                            "install kube-proxy there, or name its place", binary)
+    if not os.access(kubeconfig, os.R_OK):
+        raise FairleadError("kube_proxy_kubeconfig", "is no file on this node",
+                            "put kube-proxy's kubeconfig there (user system:kube-proxy), or name its place", kubeconfig)

@@ -1,0 +1,99 @@
+"""Reading a cluster until it stands still, and what it then promises."""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from typing import Any, Protocol
+
+from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.verify import cells, targets
+from ansible.module_utils.fairlead.verify.targets import SERVICE_NAME, Node, Object
+
+LOOK_EVERY = 1.0  # seconds between two looks at a cluster that is still changing
+
+
+class Reader(Protocol):
+    """What observe() needs of a Cluster."""
+
+    now: datetime
+
+    def items(self, path: str, labels: str = "") -> list[Object]: ...
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The objects that expectations come from; `quiet` seconds since the last of them was changed."""
+
+    services: list[Object]
+    slices: list[Object]
+    nodes: list[Node]
+    quiet: float
+
+
+def observe(cluster: Reader, selector: str) -> Observed:
+    services = cluster.items("/api/v1/services", selector)
+    nodes = targets.read_nodes(cluster.items("/api/v1/nodes"))
+    slices = [item for namespace in sorted({s["metadata"]["namespace"] for s in services})
+              for item in cluster.items(f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices",
+                                        SERVICE_NAME)]
+    if not services:
+        raise FairleadError("service_verify_selector", "no Service carries these labels, so there is nothing to prove",
+                            "run the role service_manifests first, or select Services that exist", selector)
+    names = {targets.service_name(s) for s in services}
+    own = [s for s in slices
+           if f"{s['metadata']['namespace']}/{s['metadata']['labels'][SERVICE_NAME]}" in names]
+    return Observed(services, own, nodes, quiet(services + own, cluster.now))
+
+
+def quiet(objects: Iterable[Object], now: datetime) -> float:
+    """Seconds since the youngest change of any of these objects, by the API server's clock."""
+    stamps = [stamp for item in objects for stamp in (
+        item["metadata"].get("creationTimestamp"),
+        *(entry.get("time") for entry in item["metadata"].get("managedFields") or [])) if stamp]
+    if not stamps:
+        return float("inf")
+    newest = datetime.strptime(max(stamps), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    return (now - newest).total_seconds()
+
+
+def wait_until_still(
+    look: Callable[[], Observed],
+    wait: float,
+    settle: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> tuple[Observed, list[str]]:
+    """Look until all pods are ready and nothing changed for `settle` seconds, which kube-proxy needs to follow.
+
+    After `wait` seconds go on with what there is; the sentences say what is still moving.
+    """
+    end = clock() + wait
+    while True:
+        seen = look()
+        moving = targets.pending(seen.services, seen.slices, seen.nodes)
+        if not moving and seen.quiet >= settle:
+            return seen, []
+        if clock() >= end:
+            return seen, moving or [f"Services or their pods changed {seen.quiet:.0f} s ago"]
+        sleep(LOOK_EVERY)
+
+
+def promise(seen: Observed, clients: list[str], path: str) -> dict[str, Any]:
+    """Everything that the probes and the judge have to know."""
+    found, unproven = targets.read_targets(seen.services, seen.slices, seen.nodes)
+    matrix = cells.compute(clients, seen.nodes, found, path)
+    if not matrix:
+        raise FairleadError("service_verify_selector", "nothing can be probed from outside: "
+                            + ("; ".join(unproven) or "no node has an InternalIP in a family of these Services"),
+                            "select at least one Service of type NodePort or LoadBalancer with a TCP port")
+    return {
+        "nodes": [{**asdict(node), "addresses": list(node.addresses)} for node in seen.nodes],
+        "services": [{"service": t.service, "port": t.node_port, "protocol": t.protocol, "affinity": t.affinity,
+                      "families": list(t.families),
+                      "pods": sorted({pod.answer for pods in t.pods.values() for pod in pods})} for t in found],
+        "unproven": unproven,
+        "cells": matrix,
+        "tasks": {client: cells.tasks_of(client, matrix) for client in clients},
+    }

@@ -1,0 +1,131 @@
+"""Asking Services over HTTP from a client machine: every connection new, every wait bounded. Standard library only."""
+from __future__ import annotations
+
+import errno
+import os
+import re
+import socket
+import statistics
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible.module_utils.fairlead.verify.cells import url
+from ansible.module_utils.fairlead.verify.words import plain
+
+MOST_BYTES = 65536  # of one answer
+GIVE_UP_AFTER = 2  # failures in one cell; more of them would show nothing new and cost a deadline each
+
+_LENGTH = re.compile(rb"(?im)^content-length:[ \t]*([0-9]{1,9})[ \t]*\r?$")
+
+# The client itself could not try: this says nothing about the Service.
+OWN_FAULTS = (errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.EPERM,
+              errno.EACCES, errno.ENOBUFS, errno.ENOMEM)
+
+
+@dataclass
+class Task:
+    """One cell's probing: up to `connections`, fewer when all of `until` have answered."""
+
+    id: str
+    address: str
+    port: int
+    path: str
+    connections: int
+    until: list[str] = field(default_factory=list)
+
+
+class NoAnswer(Exception):
+    """A connection that did not end in an answer; `own` when it is the client's fault."""
+
+    def __init__(self, text: str, own: bool = False) -> None:
+        super().__init__(text)
+        self.own = own
+
+
+def ask(address: str, port: int, path: str, timeout: float) -> str:
+    """The body that a GET brings over a connection of its own, the whole within `timeout` seconds."""
+    end = time.monotonic() + timeout
+    doing = "connect"
+    try:
+        with socket.create_connection((address, port), timeout=timeout) as connection:
+            doing = "send"
+            host = url(address, port, "")[len("http://"):]
+            # HTTP/1.0: the server closes after the answer and does not send it in chunks
+            connection.sendall(f"GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n".encode("ascii"))
+            doing, answer = "receive", b""
+            while not _complete(answer):
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise socket.timeout
+                connection.settimeout(left)
+                part = connection.recv(MOST_BYTES)
+                if not part:
+                    break
+                answer += part
+    except socket.timeout as error:
+        raise NoAnswer(f"{doing}: ETIMEDOUT no answer within {timeout:g} s") from error
+    except OSError as error:
+        word = errno.errorcode.get(error.errno or 0, "error")
+        said = os.strerror(error.errno) if error.errno else str(error)
+        raise NoAnswer(f"{doing}: {word} {said}", own=error.errno in OWN_FAULTS) from error
+    return _body(answer)
+
+
+def _complete(answer: bytes) -> bool:
+    """Enough was read: all that the answer says it has, or more than we take. Otherwise it ends with the connection."""
+    head, separator, body = answer.partition(b"\r\n\r\n")
+    length = _LENGTH.search(head)
+    return len(answer) >= MOST_BYTES or bool(separator and length and len(body) >= int(length[1]))
+
+
+def _body(answer: bytes) -> str:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    words = head.split(None, 2)
+    if len(words) < 2 or not words[0].startswith(b"HTTP/"):
+        raise NoAnswer("receive: the connection was closed without an HTTP answer")
+    if words[1] != b"200":
+        raise NoAnswer(f"receive: HTTP status {plain(words[1].decode('latin-1'))} instead of 200")
+    return plain(body.decode("utf-8", "replace").strip())
+
+
+def probe(task: Task, timeout: float, end: float) -> dict[str, Any]:
+    """One cell's connections, one after the other, until `end` of the monotonic clock."""
+    answers: Counter[str] = Counter()
+    seconds: list[float] = []
+    failures, own_faults, first_error, unfinished = 0, 0, "", False
+    for _ in range(task.connections):
+        started = time.monotonic()
+        if started >= end:
+            unfinished = True
+            break
+        try:
+            answers[ask(task.address, task.port, task.path, timeout)] += 1
+            seconds.append(time.monotonic() - started)
+        except NoAnswer as error:
+            failures += 1
+            own_faults += error.own
+            first_error = first_error or str(error)
+        if failures >= GIVE_UP_AFTER or (task.until and answers.keys() >= set(task.until)):
+            break
+    return {
+        "id": task.id, "connections": sum(answers.values()) + failures, "answers": dict(sorted(answers.items())),
+        "failures": failures, "own_faults": own_faults, "error": first_error, "unfinished": unfinished,
+        "latency_ms": latency(seconds),
+    }
+
+
+def latency(seconds: list[float]) -> dict[str, float]:
+    if not seconds:
+        return {}
+    figures = {"min": min(seconds), "median": statistics.median(seconds), "max": max(seconds)}
+    return {name: round(value * 1000, 2) for name, value in figures.items()}
+
+
+def probe_all(tasks: list[Task], timeout: float, threads: int, budget: float) -> list[dict[str, Any]]:
+    """Several cells at a time, all of them within `budget` seconds and one deadline."""
+    end = time.monotonic() + budget
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        return list(pool.map(lambda task: probe(task, timeout, end), tasks))

@@ -1,0 +1,143 @@
+"""The probe against real servers on loopback."""
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+from ansible.module_utils.fairlead.verify.probe import NoAnswer, Task, ask, probe, probe_all
+
+
+def http(body: str, status: str = "200 OK") -> bytes:
+    return f"HTTP/1.0 {status}\r\nContent-Type: text/plain\r\n\r\n{body}".encode()
+
+
+@contextmanager
+def server(*answers, family=socket.AF_INET, host="127.0.0.1", hold=0.0):
+    """Answers connections in turn; None closes without a word. `hold`: seconds that it keeps each one open."""
+    listener = socket.create_server((host, 0), family=family, backlog=64)
+    served, stop = [], threading.Event()
+
+    def serve():
+        while not stop.is_set():
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            answer = answers[len(served) % len(answers)]
+            with connection:
+                served.append(connection.recv(4096))
+                if answer:
+                    connection.sendall(answer)
+                stop.wait(hold)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1], served
+    finally:
+        stop.set()
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def run(port, connections, until=(), address="127.0.0.1", timeout=2.0, end=30.0):
+    return probe(Task("x", address, port, "/hostname", connections, list(until)), timeout, time.monotonic() + end)
+
+
+def test_counts_answers_over_fresh_connections():
+    with server(http("pod-a\n"), http("pod-b")) as (port, served):
+        result = run(port, 6)
+    assert result["answers"] == {"pod-a": 3, "pod-b": 3}
+    assert (result["connections"], result["failures"], result["error"]) == (6, 0, "")
+    assert len(served) == 6
+    assert served[0].startswith(b"GET /hostname HTTP/1.0\r\nHost: 127.0.0.1:")
+    assert 0 < result["latency_ms"]["min"] <= result["latency_ms"]["median"] <= result["latency_ms"]["max"]
+
+
+def test_stops_when_every_pod_was_seen():
+    with server(http("a"), http("a"), http("b")) as (port, _):
+        assert run(port, 60, ["a", "b"])["answers"] == {"a": 2, "b": 1}
+
+
+def test_ipv6():
+    with server(http("six"), family=socket.AF_INET6, host="::1") as (port, served):
+        assert run(port, 1, address="::1")["answers"] == {"six": 1}
+    assert f"Host: [::1]:{port}".encode() in served[0]
+
+
+def test_refused_is_given_up_after_the_second():
+    result = run(free_port(), 60)
+    assert (result["connections"], result["failures"], result["own_faults"]) == (2, 2, 0)
+    assert result["error"] == "connect: ECONNREFUSED Connection refused"
+    assert result["latency_ms"] == {}
+
+
+def test_one_failure_among_answers_is_kept():
+    with server(http("a"), None, http("a"), http("a")) as (port, _):
+        result = run(port, 4)
+    assert (result["answers"], result["failures"]) == ({"a": 3}, 1)
+    assert result["error"] == "receive: the connection was closed without an HTTP answer"
+
+
+def test_a_silent_server_meets_the_deadline():
+    started = time.monotonic()
+    with server(None, hold=3) as (port, _), pytest.raises(NoAnswer, match="receive: ETIMEDOUT no answer within 0.3 s"):
+        ask("127.0.0.1", port, "/", 0.3)
+    assert time.monotonic() - started < 2
+
+
+def test_a_server_that_does_not_close_is_believed_its_length():
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\npod-a"
+    with server(answer, hold=3) as (port, _):
+        assert ask("127.0.0.1", port, "/", 1.0) == "pod-a"
+
+
+def test_another_status_is_a_failure():
+    with server(http("sorry", "503 Service Unavailable")) as (port, _), \
+            pytest.raises(NoAnswer, match="HTTP status 503 instead of 200"):
+        ask("127.0.0.1", port, "/", 1.0)
+
+
+def test_an_answer_is_made_plain_and_short():
+    with server(http("\x1b[31mred" + "x" * 5000)) as (port, _):
+        answer = ask("127.0.0.1", port, "/", 1.0)
+    assert answer.startswith("\\x1b[31mred")
+    assert len(answer) == 253
+
+
+def test_a_client_without_the_family_is_its_own_fault():
+    result = run(80, 12, address="2001:db8::1") if not _has_route("2001:db8::1") else pytest.skip("IPv6 route here")
+    assert (result["failures"], result["own_faults"]) == (2, 2)
+
+
+def _has_route(address):
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probing:  # connect() of UDP sends nothing
+        try:
+            probing.connect((address, 9))
+        except OSError:
+            return False
+    return True
+
+
+def test_the_budget_ends_it():
+    with server(http("a")) as (port, _):
+        result = run(port, 60, end=-1)
+    assert result["unfinished"]
+    assert result["connections"] == 0
+
+
+def test_cells_run_side_by_side():
+    with server(http("a"), hold=0.01) as (port, served):
+        tasks = [Task(str(number), "127.0.0.1", port, "/", 3) for number in range(5)]
+        results = probe_all(tasks, 2, 4, 20)
+    assert [result["id"] for result in results] == ["0", "1", "2", "3", "4"]
+    assert len(served) == 15
