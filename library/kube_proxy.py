@@ -149,7 +149,7 @@ def desired_of(params):
         scheduler=params["scheduler"], extra=params["config"])
     families = {"IPv6" if ":" in cidr else "IPv4" for cidr in params["cluster_cidrs"]}
     return service.Desired(
-        mode=params["mode"], node=params["node"], config_path=params["path"], config=config.render(settings),
+        mode=params["mode"], node=params["node"], config_path=params["path"], config=config.render(settings, "systemd"),
         unit=unit.render(params["binary"], params["path"]), mode_change=params["mode_change"],
         timeout=params["timeout"], families=tuple(sorted(families)), warnings=tuple(warnings))
 

@@ -13,7 +13,21 @@ description:
 version_added: "0.1.0"
 author:
   - Fairlead maintainers
-options: {}
+options:
+  wait_for_mode:
+    description: Wait until kube-proxy answers in this mode and has written its rules once.
+    type: str
+    choices: [iptables, ipvs, nftables]
+  families:
+    description: Address families whose rules must have been written, for O(wait_for_mode).
+    type: list
+    elements: str
+    choices: [IPv4, IPv6]
+    default: [IPv4]
+  timeout:
+    description: Seconds to wait at most.
+    type: float
+    default: 180
 attributes:
   check_mode:
     description: Reads only.
@@ -26,6 +40,11 @@ attributes:
 EXAMPLES = r"""
 - name: Look at kube-proxy
   kube_proxy_info: {}
+
+- name: Wait until it serves in nftables mode
+  kube_proxy_info:
+    wait_for_mode: nftables
+    families: [IPv4, IPv6]
 """
 
 RETURN = r"""
@@ -64,11 +83,15 @@ rules:
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.kube_proxy import ask, rules, unit
+from ansible.module_utils.fairlead.kube_proxy import ask, modes, rules, unit
 
 
 def get_argument_spec():
-    return {}
+    return {
+        "wait_for_mode": {"type": "str", "choices": list(modes.MODES)},
+        "families": {"type": "list", "elements": "str", "choices": ["IPv4", "IPv6"], "default": ["IPv4"]},
+        "timeout": {"type": "float", "default": 180},
+    }
 
 
 def deployment(answered, active):
@@ -80,7 +103,10 @@ def deployment(answered, active):
 def main():
     module = AnsibleModule(argument_spec=get_argument_spec(), supports_check_mode=True)
     try:
-        commands, answer = Commands(), ask.ask()
+        params, commands = module.params, Commands()
+        if params["wait_for_mode"]:
+            ask.wait_until_serving(params["wait_for_mode"], params["families"], params["timeout"])
+        answer = ask.ask()
         active = commands.run(["systemctl", "is-active", "--quiet", unit.NAME]).ok
         module.exit_json(
             changed=False, mode=answer.mode or "none", version=ask.version() if answer.mode else "",

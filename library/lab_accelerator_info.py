@@ -8,8 +8,8 @@ DOCUMENTATION = r"""
 module: lab_accelerator_info
 short_description: Tell whether hardware virtualisation boots the nodes' kernel here
 description:
-  - F(/dev/kvm) may exist and still not run a stock kernel, for instance inside another virtual machine. So this boots the
-    kernel under KVM and waits for its first line; anything else means emulation.
+  - F(/dev/kvm) may exist and still not run a stock kernel, for instance inside another virtual machine. So this boots
+    the kernel under KVM and waits for its first line; anything else means emulation.
 options:
   kernel:
     description: The nodes' kernel.

@@ -26,9 +26,9 @@ options:
     default: rr
     choices: [rr, wrr, lc, wlc, lblc, lblcr, sh, dh, sed, nq, mh]
   kubernetes_version:
-    description: Version of kube-proxy.
+    description: Version of kube-proxy. Empty leaves what depends on it open.
     type: str
-    required: true
+    default: ""
   deployment:
     description: How kube-proxy is run.
     type: str
@@ -101,7 +101,7 @@ def get_argument_spec():
     return {
         "mode": {"type": "str", "required": True, "choices": list(MODES)},
         "scheduler": {"type": "str", "default": "rr", "choices": list(SCHEDULERS)},
-        "kubernetes_version": {"type": "str", "required": True},
+        "kubernetes_version": {"type": "str", "default": ""},
         "deployment": {"type": "str", "default": "systemd", "choices": [preflight.SYSTEMD, preflight.DAEMONSET]},
         "binary": {"type": "path", "default": "/usr/local/bin/kube-proxy"},
         "kubeconfig": {"type": "path", "default": "/etc/kubernetes/kube-proxy.kubeconfig"},

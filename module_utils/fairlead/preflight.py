@@ -113,8 +113,11 @@ def verdict(lines: Iterable[Line]) -> str:
 
 
 def _mode(wish: Wish, seen: Observed) -> list[Line]:
-    version = check_version(wish.kubernetes_version)
-    shown = f"Kubernetes {wish.kubernetes_version}"
+    if wish.mode == "ipvs" and not wish.kubernetes_version:
+        return [Line("mode", WARN, "ipvs is deprecated and does not start in 1.40; "
+                                   "set kube_proxy_kubernetes_version so that this can be judged")]
+    version = check_version(wish.kubernetes_version) if wish.kubernetes_version else ()
+    shown = f"Kubernetes {wish.kubernetes_version or 'of any release'}"
     if wish.mode == "ipvs" and version >= IPVS_OFF:
         return [Line("mode", UNFIT, f"kube-proxy of {shown} does not start in ipvs mode; "
                                     "set kube_proxy_mode: nftables")]

@@ -4,12 +4,18 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ansible.module_utils.fairlead.errors import FairleadError
+
 METRICS_PORT, HEALTH_PORT = 10249, 10256  # defaults of metricsBindAddress and healthzBindAddress
+POLL_SECONDS = 0.5
 SECONDS = 3.0  # a busy emulated node answers within one
 VERSION = re.compile(r'^kubernetes_build_info\{.*git_version="(v[^"]+)"', re.MULTILINE)
-SYNCED = re.compile(r'^kubeproxy_sync_proxy_rules_last_timestamp_seconds(?:\{ip_family="(IPv[46])"\})? (\S+)$', re.MULTILINE)
+SYNCED = re.compile(
+    r'^kubeproxy_sync_proxy_rules_last_timestamp_seconds(?:\{ip_family="(IPv[46])"\})? (\S+)$', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -58,3 +64,22 @@ def synced_families(metrics: str) -> set[str]:
     Releases without the label speak of both families at once.
     """
     return {family or "both" for family, seconds in SYNCED.findall(metrics) if float(seconds) > 0}
+
+
+def wait_until_serving(mode: str, families: Iterable[str], timeout: float) -> None:
+    """Until kube-proxy answers in this mode and has written the rules of every named family once."""
+    deadline = time.monotonic() + timeout
+    while True:
+        answer = ask()
+        if answer.mode and answer.mode != mode:
+            raise FairleadError("kube_proxy_mode", f"kube-proxy came up in {answer.mode} mode instead",
+                                "read its log on the node", mode)
+        synced = synced_families(get(METRICS_PORT, "/metrics")[1]) if answer.mode else set()
+        if answer.healthy and ("both" in synced or synced >= set(families)):
+            return
+        if time.monotonic() > deadline:
+            raise FairleadError(
+                "kube-proxy", f"did not serve in {mode} mode within {timeout:g} s (/proxyMode: "
+                f"{answer.mode or 'no answer'}, /healthz: {'200' if answer.healthy else 'not 200'}, rules written: "
+                f"{', '.join(sorted(synced)) or 'none'})", "read its log on the node")
+        time.sleep(POLL_SECONDS)

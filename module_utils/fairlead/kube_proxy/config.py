@@ -27,7 +27,10 @@ OWNED = {
     "clusterCIDR": "kube_proxy_cluster_cidrs", "hostnameOverride": "kube_proxy_hostname_override",
     "nodePortAddresses": "kube_proxy_node_port_addresses",
 }
-UNDO = "# To undo: systemctl disable --now kube-proxy, then remove this file and kube-proxy.service."
+UNDO = {
+    "systemd": "# To undo: systemctl disable --now kube-proxy, then remove this file and kube-proxy.service.",
+    "daemonset": "# To undo: take the label fairlead.dev/kube-proxy-mode from the nodes; kubeadm's pods return.",
+}
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,9 @@ def document(settings: Settings) -> dict[str, Any]:
     return config
 
 
-def render(settings: Settings) -> str:
+def render(settings: Settings, deployment: str) -> str:
     """The file's text: same settings, same bytes."""
-    return f"{OWNER_LINE}\n{UNDO}\n{json.dumps(document(settings), indent=2, sort_keys=True)}\n"
+    return f"{OWNER_LINE}\n{UNDO[deployment]}\n{json.dumps(document(settings), indent=2, sort_keys=True)}\n"
 
 
 def check_extra(extra: dict[str, Any]) -> None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 from ansible.module_utils.fairlead.errors import FairleadError
 
 MODES = ("iptables", "ipvs", "nftables")
-IPVS_WARNING = ("ipvs mode is deprecated since Kubernetes 1.35; kube-proxy is planned to refuse to start in it from 1.40 "
-                "and to lose it in 1.43. Plan the change to nftables")
+IPVS_WARNING = ("ipvs mode is deprecated since Kubernetes 1.35; kube-proxy is planned to refuse to start in it from "
+                "1.40 and to lose it in 1.43. Plan the change to nftables")
 
 
 def release(version: str) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass
 
 from ansible.module_utils.fairlead import files
@@ -12,7 +11,6 @@ from ansible.module_utils.fairlead.kube_proxy import ask, unit
 from ansible.module_utils.fairlead.plan import Plan, Step
 
 REFUSE, RESTART = "refuse", "restart"
-POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,8 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     running = observed.answer.mode
     if running and not observed.active:
         raise FairleadError(
-            "kube_proxy_deployment", f"a kube-proxy in {running} mode answers on port {ask.METRICS_PORT}, but it is not "
-            f"{unit.NAME}", "set kube_proxy_deployment to how it is run, or stop it", "systemd")
+            "kube_proxy_deployment",
+            f"a kube-proxy in {running} mode answers on port {ask.METRICS_PORT}, but it is not {unit.NAME}", "set kube_proxy_deployment to how it is run, or stop it", "systemd")
     if running and running != desired.mode and desired.mode_change == REFUSE:
         return Plan(unchanged=f"kube-proxy serves in {running} mode and was left as it is",
                     warnings=(*desired.warnings, pending_warning(desired.node, running, desired.mode)))
@@ -81,12 +79,13 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     elif steps or (running and running != desired.mode):
         steps.append(Step("restart", unit.NAME, f"running in {running or 'unknown'} mode",
                           f"running in {desired.mode} mode with this configuration"))
-    return Plan(tuple(steps), unchanged=f"kube-proxy runs in {desired.mode} mode as configured", warnings=desired.warnings)
+    return Plan(tuple(steps), unchanged=f"kube-proxy runs in {desired.mode} mode as configured",
+                warnings=desired.warnings)
 
 
 def pending_warning(node: str, running: str, wished: str) -> str:
-    return (f"{node}: kube-proxy serves in {running} mode, the inventory wishes {wished}. Nothing was changed, because a "
-            f"restart into another mode loses every new connection until its first sync. "
+    return (f"{node}: kube-proxy serves in {running} mode, the inventory wishes {wished}. Nothing was changed, because "
+            f"a restart into another mode loses every new connection until its first sync. "
             f"kube_proxy_mode_change=restart accepts that.")
 
 
@@ -99,28 +98,16 @@ def apply(desired: Desired, step: Step, commands: Commands) -> None:
         commands.check(["systemctl", "enable", unit.NAME], timeout=60)
     else:
         commands.check(["systemctl", step.action, unit.NAME], timeout=60)
-        wait_until_serving(desired, commands)
+        _wait(desired, commands)
 
 
-def wait_until_serving(desired: Desired, commands: Commands) -> None:
-    """Until kube-proxy answers in the wished mode and has written the rules of every family once."""
-    deadline = time.monotonic() + desired.timeout
-    while True:
-        answer = ask.ask()
-        if answer.mode and answer.mode != desired.mode:
-            raise FairleadError("kube_proxy_mode", f"kube-proxy came up in {answer.mode} mode instead",
-                                f"read journalctl -u {unit.NAME}", desired.mode)
-        synced = ask.synced_families(ask.get(ask.METRICS_PORT, "/metrics")[1]) if answer.mode else set()
-        if answer.healthy and ("both" in synced or synced >= set(desired.families)):
-            return
-        if time.monotonic() > deadline:
-            said = commands.run(["journalctl", "--unit", unit.NAME, "--lines", "3", "--output", "cat"]).stdout.strip()
-            raise FairleadError(
-                unit.NAME, f"did not serve in {desired.mode} mode within {desired.timeout:g} s "
-                f"(/proxyMode: {answer.mode or 'no answer'}, /healthz: {'200' if answer.healthy else 'not 200'}, rules "
-                f"written: {', '.join(sorted(synced)) or 'none'}). It last said: {said or 'nothing'}",
-                f"read journalctl -u {unit.NAME} on the node")
-        time.sleep(POLL_SECONDS)
+def _wait(desired: Desired, commands: Commands) -> None:
+    try:
+        ask.wait_until_serving(desired.mode, desired.families, desired.timeout)
+    except FairleadError as error:
+        said = commands.run(["journalctl", "--unit", unit.NAME, "--lines", "3", "--output", "cat"]).stdout.strip()
+        raise FairleadError(error.field, f"{error.problem}. {unit.NAME} last said: {said or 'nothing'}",
+                            f"read journalctl -u {unit.NAME} on the node", error.value) from error
 
 
 def check_files(binary: str, kubeconfig: str) -> None:

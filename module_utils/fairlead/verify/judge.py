@@ -184,7 +184,7 @@ def _node(node: dict[str, Any], cells: list[Cell], findings: dict[str, list[Find
         checks[NODEPORT]["verdict"] = UNKNOWN
     proxy = proxies.get(node["name"], {})
     return {**node, "mode": plain(proxy.get("mode") or UNKNOWN), "kube_proxy": plain(proxy.get("version") or UNKNOWN),
-            "checks": checks}
+            "healthy": proxy.get("healthy"), "checks": checks}
 
 
 def _notes(expected: dict[str, Any], nodes: list[dict[str, Any]], absent: dict[str, str]) -> list[str]:
@@ -199,6 +199,8 @@ def _notes(expected: dict[str, Any], nodes: list[dict[str, Any]], absent: dict[s
             notes.append(f"{node['name']}: has no InternalIP in a family of these Services; nothing was probed on it")
         if node["mode"] == "none":
             notes.append(f"{node['name']}: no kube-proxy answers; what still works are the rules it left behind")
+        elif node["healthy"] is False:
+            notes.append(f"{node['name']}: kube-proxy says that it is not healthy")
     return notes
 
 

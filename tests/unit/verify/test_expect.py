@@ -65,20 +65,21 @@ def test_quiet_counts_from_the_youngest_change():
     assert expect.quiet([{"metadata": {}}], now) == float("inf")
 
 
-class FakeApi(BaseHTTPRequestHandler):
-    lists = {
-        "/api/v1/services": CASES["services"], "/api/v1/nodes": CASES["nodes"],
-        "/apis/discovery.k8s.io/v1/namespaces/demo/endpointslices": CASES["slices"][:2],
-    }
+LISTS = {
+    "/api/v1/services": CASES["services"], "/api/v1/nodes": CASES["nodes"],
+    "/apis/discovery.k8s.io/v1/namespaces/demo/endpointslices": CASES["slices"][:2],
+}
 
+
+class FakeApi(BaseHTTPRequestHandler):
     def do_GET(self):
         path, _, query = self.path.partition("?")
         if "nothing" in query:
             status, answer = 200, {"items": None}
         elif "broken" in query:
             status, answer = 400, {"message": "unable to parse requirement"}
-        elif path in self.lists:
-            status, answer = 200, {"items": self.lists[path]}
+        elif path in LISTS:
+            status, answer = 200, {"items": LISTS[path]}
         else:
             status, answer = 404, {"message": "not found"}
         body = json.dumps(answer).encode()

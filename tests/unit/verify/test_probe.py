@@ -49,8 +49,8 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def run(port, connections, until=(), address="127.0.0.1", timeout=2.0, end=30.0):
-    return probe(Task("x", address, port, "/hostname", connections, list(until)), timeout, time.monotonic() + end)
+def run(port, connections, until=(), *, address="127.0.0.1", end=30.0):
+    return probe(Task("x", address, port, "/hostname", connections, list(until)), 2.0, time.monotonic() + end)
 
 
 def test_counts_answers_over_fresh_connections():
@@ -90,7 +90,7 @@ def test_one_failure_among_answers_is_kept():
 
 def test_a_silent_server_meets_the_deadline():
     started = time.monotonic()
-    with server(None, hold=3) as (port, _), pytest.raises(NoAnswer, match="receive: ETIMEDOUT no answer within 0.3 s"):
+    with server(None, hold=3) as (port, _), pytest.raises(NoAnswer, match="receive: ETIMEDOUT no answer"):
         ask("127.0.0.1", port, "/", 0.3)
     assert time.monotonic() - started < 2
 
@@ -114,18 +114,10 @@ def test_an_answer_is_made_plain_and_short():
     assert len(answer) == 253
 
 
-def test_a_client_without_the_family_is_its_own_fault():
-    result = run(80, 12, address="2001:db8::1") if not _has_route("2001:db8::1") else pytest.skip("IPv6 route here")
+def test_what_the_client_cannot_even_try_is_its_own_fault():
+    result = run(80, 12, address="255.255.255.255")  # Linux refuses TCP to the broadcast address by itself
     assert (result["failures"], result["own_faults"]) == (2, 2)
-
-
-def _has_route(address):
-    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probing:  # connect() of UDP sends nothing
-        try:
-            probing.connect((address, 9))
-        except OSError:
-            return False
-    return True
+    assert result["error"] == "connect: ENETUNREACH Network is unreachable"
 
 
 def test_the_budget_ends_it():

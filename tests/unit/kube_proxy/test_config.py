@@ -1,0 +1,55 @@
+"""The configuration's text, and what is refused in it."""
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.kube_proxy import modes
+from ansible.module_utils.fairlead.kube_proxy.config import Settings, document, render
+
+
+def test_the_mode_is_always_written_and_nothing_that_was_not_asked_for():
+    assert document(Settings("iptables", "/k")) == {
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration", "mode": "iptables",
+        "clientConnection": {"kubeconfig": "/k"}}
+
+
+def test_the_text_is_yaml_and_json_and_always_the_same():
+    settings = Settings("ipvs", "/k", ("10.0.0.0/8", "fd00::/56"), "n1", ("primary",), "lc", {"ipvs": {"strictARP": True}})
+    text = render(settings, "systemd")
+    body = "".join(line for line in text.splitlines() if not line.startswith("#"))
+    assert yaml.safe_load(text) == json.loads(body) == document(settings)
+    assert render(settings, "systemd") == text
+    assert document(settings)["ipvs"] == {"strictARP": True, "scheduler": "lc"}
+    assert document(settings)["clusterCIDR"] == "10.0.0.0/8,fd00::/56"
+
+
+def test_the_scheduler_is_ipvs_only():
+    assert "ipvs" not in document(Settings("nftables", "/k", scheduler="lc"))
+
+
+@pytest.mark.parametrize(("extra", "words"), [
+    ({"oomScoreAdjust": 1}, "oomScoreAdj"),
+    ({"mode": "ipvs"}, "kube_proxy_mode"),
+    ({"clusterCidr": "x"}, "clusterCIDR"),
+])
+def test_unknown_and_owned_fields_are_refused_with_what_was_meant(extra, words):
+    with pytest.raises(FairleadError, match=words):
+        document(Settings("iptables", "/k", extra=extra))
+
+
+@pytest.mark.parametrize(("mode", "version", "refused"), [
+    ("userspace", "1.37.2", "1.26"), ("nftables", "1.28.1", "1.29"), ("ipvs", "1.40.0", "1.40"),
+    ("iptables", "latest", "1.37.2"),
+])
+def test_a_mode_that_the_release_does_not_run_is_refused(mode, version, refused):
+    with pytest.raises(FairleadError, match=refused):
+        modes.release(version)
+        modes.check(mode, version)
+
+
+def test_ipvs_warns_with_its_dates():
+    assert "1.40" in modes.check("ipvs", "1.37.2")[0]
+    assert modes.check("ipvs", "1.34.0") == modes.check("nftables", "1.37.2") == []
