@@ -52,7 +52,7 @@ unit: setup ## Run the unit tests
 	@pytest
 
 molecule: lab ## Run the molecule scenarios on the lab
-	@bin/molecule-all
+	@molecule test --all
 
 bench-lab: setup ## Time the lab and the main job over several runs
 	@bin/as-root "make bench-lab"

@@ -80,6 +80,8 @@ rules:
   sample: {iptables: false, ipvs: false, nftables: true}
 """
 
+import shutil
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.errors import FairleadError
@@ -107,7 +109,7 @@ def main():
         if params["wait_for_mode"]:
             ask.wait_until_serving(params["wait_for_mode"], params["families"], params["timeout"])
         answer = ask.ask()
-        active = commands.run(["systemctl", "is-active", "--quiet", unit.NAME]).ok
+        active = bool(shutil.which("systemctl")) and commands.run(["systemctl", "is-active", "--quiet", unit.NAME]).ok
         module.exit_json(
             changed=False, mode=answer.mode or "none", version=ask.version() if answer.mode else "",
             deployment=deployment(answer.mode, active), healthy=answer.healthy, last_updated=answer.last_updated,

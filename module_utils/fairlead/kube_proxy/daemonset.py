@@ -1,7 +1,7 @@
 """kube-proxy as pods, a mode per node: which objects there shall be, and which nodes may move to them.
 
-kubeadm runs one DaemonSet with one ConfigMap for the whole cluster. Here every mode has a DaemonSet of its own, chosen by
-a label of the node, and a ConfigMap named by its content, because kube-proxy does not notice when a mounted one
+kubeadm runs one DaemonSet with one ConfigMap for the whole cluster. Here every mode has a DaemonSet of its own, chosen
+by a label of the node, and a ConfigMap named by its content, because kube-proxy does not notice when a mounted one
 changes. A node moves by its label: first to "none", which ends the old pod and leaves its rules in the kernel, then to
 the mode, which starts the new one. So no node ever has two proxies, and none is without rules.
 

@@ -5,18 +5,20 @@ uses a few iptables chains of its own beside the virtual servers, so only per-Se
 """
 from __future__ import annotations
 
+import shutil
+
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.files import read_text
 
 
 def present(commands: Commands) -> dict[str, bool]:
-    """{"iptables": ..., "ipvs": ..., "nftables": ...}"""
-    nat = commands.run(["iptables-save", "-t", "nat"]).stdout
+    """{"iptables": ..., "ipvs": ..., "nftables": ...}; a tool that is not installed has written no rules."""
+    nat = commands.run(["iptables-save", "-t", "nat"]).stdout if shutil.which("iptables-save") else ""
     servers = (read_text("/proc/net/ip_vs") or "").splitlines()
     return {
         "iptables": has_service_chains(nat),
         "ipvs": any(line.startswith(("TCP", "UDP", "SCTP")) for line in servers),
-        "nftables": commands.run(["nft", "list", "table", "ip", "kube-proxy"]).ok,
+        "nftables": bool(shutil.which("nft")) and commands.run(["nft", "list", "table", "ip", "kube-proxy"]).ok,
     }
 
 

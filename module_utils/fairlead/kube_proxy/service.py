@@ -61,7 +61,8 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     if running and not observed.active:
         raise FairleadError(
             "kube_proxy_deployment",
-            f"a kube-proxy in {running} mode answers on port {ask.METRICS_PORT}, but it is not {unit.NAME}", "set kube_proxy_deployment to how it is run, or stop it", "systemd")
+            f"a kube-proxy in {running} mode answers on port {ask.METRICS_PORT}, but it is not {unit.NAME}",
+            "set kube_proxy_deployment to how it is run, or stop it", "systemd")
     if running and running != desired.mode and desired.mode_change == REFUSE:
         return Plan(unchanged=f"kube-proxy serves in {running} mode and was left as it is",
                     warnings=(*desired.warnings, pending_warning(desired.node, running, desired.mode)))

@@ -18,11 +18,16 @@ Cell = dict[str, Any]
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check says about one cell. `of_its_own` is false when another check's finding already says it all."""
+    """What one check says about one cell.
+
+    detail:     figures that differ from cell to cell while the reason is the same
+    of_its_own: false when another finding, or a note on the client, already says it all
+    """
 
     check: str
     verdict: str
     reason: str = ""
+    detail: str = ""
     of_its_own: bool = True
 
 
@@ -87,8 +92,10 @@ def judge_cell(cell: Cell, result: dict[str, Any] | None, absent: dict[str, str]
 
 
 def _reached(cell: Cell, result: dict[str, Any] | None, absent: dict[str, str]) -> Finding:
+    if cell["client"] in absent:
+        return Finding(NODEPORT, UNKNOWN, absent[cell["client"]], of_its_own=False)
     if result is None:
-        verdict, reason = UNKNOWN, absent.get(cell["client"], "the probe returned nothing for it")
+        verdict, reason = UNKNOWN, "the probe returned nothing for it"
     elif cell["expect"]["outcome"] == ANSWER:
         verdict, reason = _answered(cell, result)
     else:
@@ -132,15 +139,15 @@ def _spread(cell: Cell, result: dict[str, Any]) -> Finding:
     missing = [pod for pod in cell["expect"]["pods"] if pod not in result["answers"]]
     if not missing:
         return Finding(SPREAD, PROVEN)
-    reached = f"never reached {listed(missing)} in {result['connections']} connections; answers: {_counted(result)}"
+    reason, detail = f"never reached {listed(missing)}", f"in {result['connections']} connections {_counted(result)}"
     if result["unfinished"] or result["connections"] < cell["connections"]:
-        return Finding(SPREAD, UNKNOWN, f"{reached}; probing ended before {cell['connections']}")
-    return Finding(SPREAD, DISPROVEN, reached)
+        return Finding(SPREAD, UNKNOWN, f"{reason}, but probing ended before {cell['connections']} connections", detail)
+    return Finding(SPREAD, DISPROVEN, reason, detail)
 
 
 def _affinity(cell: Cell, result: dict[str, Any]) -> Finding:
     if len(result["answers"]) > 1:
-        return Finding(AFFINITY, DISPROVEN, f"one client was sent to several pods: {_counted(result)}")
+        return Finding(AFFINITY, DISPROVEN, "one client was sent to several pods", _counted(result))
     if len(cell["expect"]["pods"]) < 2:
         return Finding(AFFINITY, UNKNOWN, "only one pod is ready, so keeping to it shows nothing; run two or more")
     if result["unfinished"] or sum(result["answers"].values()) < 2:
@@ -189,9 +196,9 @@ def _node(node: dict[str, Any], cells: list[Cell], findings: dict[str, list[Find
 
 def _notes(expected: dict[str, Any], nodes: list[dict[str, Any]], absent: dict[str, str]) -> list[str]:
     """What a reader has to know besides the verdicts."""
-    notes = [f"not probed: {sentence}" for sentence in expected["unproven"]]
-    notes += [f"still changing when it was probed: {sentence}" for sentence in expected.get("moving", [])]
-    notes += [f"{client}: {reason}" for client, reason in sorted(absent.items())]
+    notes = [f"{client}: {reason}" for client, reason in sorted(absent.items())]
+    notes += [f"still changing when it was probed: {sentence}" for sentence in expected["moving"]]
+    notes += [f"not probed: {sentence}" for sentence in expected["unproven"]]
     for node in nodes:
         if not node["ready"]:
             notes.append(f"{node['name']}: the node is not Ready")
@@ -207,5 +214,5 @@ def _notes(expected: dict[str, Any], nodes: list[dict[str, Any]], absent: dict[s
 def _failure(cell: Cell, finding: Finding, timeout: float) -> dict[str, Any]:
     link = url(cell["address"], cell["port"], cell["path"])
     return {**{key: cell[key] for key in ("node", "service", "port", "protocol", "client", "address")},
-            "check": finding.check, "verdict": finding.verdict, "reason": finding.reason,
+            "check": finding.check, "verdict": finding.verdict, "reason": finding.reason, "detail": finding.detail,
             "repeat": f"curl --max-time {timeout:g} {shlex.quote(link)}"}

@@ -22,7 +22,7 @@ _LENGTH = re.compile(rb"(?im)^content-length:[ \t]*([0-9]{1,9})[ \t]*\r?$")
 
 # The client itself could not try: this says nothing about the Service.
 OWN_FAULTS = (errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.EPERM,
-              errno.EACCES, errno.ENOBUFS, errno.ENOMEM)
+              errno.EACCES, errno.ENOBUFS, errno.ENOMEM, errno.EINVAL)  # EINVAL: a blackhole route
 
 
 @dataclass

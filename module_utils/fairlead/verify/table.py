@@ -65,8 +65,9 @@ def grouped(failures: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def headline(group: dict[str, Any]) -> str:
+    detail = f" ({group['client']}: {group['detail']})" if group["detail"] else ""
     return (f"{group['node']} {group['check']} {WORDS[group['verdict']]}: {group['service']} "
-            f"{group['port']}/{group['protocol']} from {listed(group['clients'])}: {group['reason']}")
+            f"{group['port']}/{group['protocol']} from {listed(group['clients'])}: {group['reason']}{detail}")
 
 
 def _details(group: dict[str, Any]) -> list[str]:

@@ -46,7 +46,7 @@ class Layer:
 
     def __init__(self) -> None:
         self.stream = io.BytesIO()
-        self.tar = tarfile.open(fileobj=self.stream, mode="w", format=tarfile.GNU_FORMAT)
+        self.tar = tarfile.TarFile(fileobj=self.stream, mode="w", format=tarfile.GNU_FORMAT)
         self.seen: set[str] = set()
 
     def directory(self, path: str, mode: int = 0o755) -> None:
@@ -100,7 +100,8 @@ def build_layer(options: argparse.Namespace) -> bytes:
         wanted |= {f"{tree}/{p.relative_to(top)}" for p in top.rglob("*") if p.is_file()}
     for path in sorted(wanted | {lib for program in wanted for lib in libraries(options.root, program)}):
         real = resolve(options.root, path)
-        layer.file(re.sub(r"^/(bin|sbin|lib|lib64)/", r"/usr/\1/", path), real.read_bytes(), real.stat().st_mode & 0o755)
+        merged = re.sub(r"^/(bin|sbin|lib|lib64)/", r"/usr/\1/", path)
+        layer.file(merged, real.read_bytes(), real.stat().st_mode & 0o755)
     for pair in options.add:
         source, target = pair.rsplit(":", 1)
         layer.file(target, Path(source).read_bytes())

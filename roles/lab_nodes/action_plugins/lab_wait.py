@@ -26,6 +26,7 @@ from ansible.utils.display import Display
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[3] / "module_utils"))
 from ansible.module_utils.fairlead.lab import process  # noqa: E402
 
+READY = "Ready"
 PAUSE = 2.0  # seconds between two looks
 SHOWN_EVERY = 15.0  # seconds between two lines of progress
 
@@ -40,37 +41,41 @@ class ActionModule(ActionBase):
             return result
         args, started, shown = self._task.args, time.monotonic(), 0.0
         Display().display(f"  {args['accelerator']['accelerator']}: {args['accelerator']['reason']}", color="cyan")
-        ready: set[str] = set()
+        before: dict[str, str] = {}
         while True:
-            now = ready_nodes(args["kubectl"], args["kubeconfig"]) & set(args["nodes"])
+            registered = ready_by_node(args["kubectl"], args["kubeconfig"])
             seconds = time.monotonic() - started
-            states = {node: "Ready" if node in now else state(node, args) for node in args["nodes"]}
-            if now != ready or seconds - shown >= SHOWN_EVERY or len(now) == len(states):
-                ready, shown = now, seconds
+            states = {node: state(node, registered.get(node), args) for node in args["nodes"]}
+            if states != before or seconds - shown >= SHOWN_EVERY:
+                before, shown = states, seconds
                 line = "  ".join(f"{node} {text}" for node, text in states.items())
                 Display().display(f"  {int(seconds):>4} s  {line}", color="cyan")
-            if len(now) == len(states):
+            if set(states.values()) == {READY}:
                 return result
             if seconds > float(args["deadline"]):
-                waiting = ", ".join(f"{node} ({text})" for node, text in states.items() if text != "Ready")
+                waiting = ", ".join(f"{node} ({text})" for node, text in states.items() if text != READY)
                 raise AnsibleActionFail(
-                    f"Not every node was Ready within {args['deadline']} s: {waiting}. Read the logs in {args['log_dir']} "
-                    f"and run the same command again.")
+                    f"Not every node was Ready within {args['deadline']} s: {waiting}. Read the logs in "
+                    f"{args['log_dir']} and run the same command again.")
             time.sleep(PAUSE)
 
 
-def ready_nodes(kubectl: str, kubeconfig: str) -> set[str]:
-    """Names of the nodes whose condition Ready is True; empty when the API server does not answer."""
+def ready_by_node(kubectl: str, kubeconfig: str) -> dict[str, bool]:
+    """Node -> whether its condition Ready is True, of registered nodes; empty when the API server does not answer."""
     argv = [kubectl, "--kubeconfig", kubeconfig, "get", "nodes", "-o", "json", "--request-timeout", "5s"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode:
-        return set()
-    return {node["metadata"]["name"] for node in json.loads(done.stdout)["items"]
-            if any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"].get("conditions", []))}
+        return {}
+    return {node["metadata"]["name"]: any(c["type"] == "Ready" and c["status"] == "True"
+                                          for c in node["status"].get("conditions", []))
+            for node in json.loads(done.stdout)["items"]}
 
 
-def state(node: str, args: dict) -> str:
-    """How far a node has come, from its process and its console; fails when it cannot come further."""
+def state(node: str, ready: bool | None, args: dict) -> str:
+    """How far a node has come; fails when it cannot come further.
+
+    ready: what the API server knows, None when kubelet has not registered the node
+    """
     record = process.load(Path(args["run_dir"], "processes", f"{node}.json"))
     console = Path(args["log_dir"], f"{node}-console.log")
     text = console.read_text(encoding="utf-8", errors="replace") if console.exists() else ""
@@ -80,4 +85,6 @@ def state(node: str, args: dict) -> str:
     if "Kernel panic" in text:
         line = next(line for line in text.splitlines() if "Kernel panic" in line)
         raise AnsibleActionFail(f"{node}: {line.strip()}. Console: {console}. Run make lab-down, then try again.")
-    return "booting"
+    if ready is None:
+        return "booting"
+    return READY if ready else "registered"

@@ -17,7 +17,8 @@ def test_the_mode_is_always_written_and_nothing_that_was_not_asked_for():
 
 
 def test_the_text_is_yaml_and_json_and_always_the_same():
-    settings = Settings("ipvs", "/k", ("10.0.0.0/8", "fd00::/56"), "n1", ("primary",), "lc", {"ipvs": {"strictARP": True}})
+    extra = {"ipvs": {"strictARP": True}}
+    settings = Settings("ipvs", "/k", ("10.0.0.0/8", "fd00::/56"), "n1", ("primary",), "lc", extra)
     text = render(settings, "systemd")
     body = "".join(line for line in text.splitlines() if not line.startswith("#"))
     assert yaml.safe_load(text) == json.loads(body) == document(settings)

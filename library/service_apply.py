@@ -1,0 +1,151 @@
+#!/usr/bin/python
+# Copyright: Fairlead maintainers
+# SPDX-License-Identifier: Apache-2.0
+"""Ansible module: see DOCUMENTATION."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service_apply
+short_description: Deliver objects to the API server by server-side apply, and wait until they work
+description:
+  - Asks the API server by dry run what each object would become, and applies those that would change. When nothing
+    would, nothing is sent but dry runs.
+  - A field that was applied earlier and is no longer in the manifest is given up, so that leaving out
+    C(sessionAffinity) switches it off. Fields that others set stay theirs.
+  - A field that somebody else owns with another value is a conflict. It is reported with its owner and not taken.
+  - Order is by kind, Namespaces first and Services before workloads, since a pod gets environment variables only
+    for Services that exist when it starts.
+version_added: "0.1.0"
+author:
+  - Fairlead maintainers
+requirements:
+  - kubernetes (Python package)
+options:
+  objects:
+    description: Complete manifests, for instance the C(objects) that service_manifests returns.
+    type: list
+    elements: dict
+    required: true
+  kubeconfig:
+    description: Kubeconfig of the cluster. Without it E(KUBECONFIG) or C(~/.kube/config).
+    type: path
+  context:
+    description: Context in the kubeconfig, when not the current one.
+    type: str
+  field_manager:
+    description: The name under which the API server notes whose fields these are.
+    type: str
+    default: fairlead
+  labels:
+    description: Labels that every object gets, unless its manifest sets another value.
+    type: dict
+    default: {app.kubernetes.io/managed-by: fairlead}
+  force_conflicts:
+    description: Take fields that somebody else owns.
+    type: bool
+    default: false
+  wait:
+    description:
+      - Seconds to wait at most, after the objects are applied, until DaemonSets, Deployments and StatefulSets are
+        rolled out and each Service with a selector has a ready endpoint. V(0) does not look.
+      - Nothing is waited for in check mode.
+    type: int
+    default: 300
+attributes:
+  check_mode:
+    description:
+      - Predicts by the API server's dry run and changes nothing there.
+      - An object whose namespace does not exist yet cannot be tried; it is predicted as new.
+    support: full
+  diff_mode:
+    description: Shows what becomes of each object, without the server's bookkeeping.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Render
+  service_manifests:
+    directory: rendered/rack1
+    services: "{{ services }}"
+  register: rendered
+
+- name: Deliver
+  service_apply:
+    kubeconfig: /etc/kubernetes/admin.conf
+    objects: "{{ rendered.objects }}"
+"""
+
+RETURN = r"""
+objects:
+  description: The objects, in the order of delivery.
+  returned: success
+  type: list
+  elements: str
+  sample: [Namespace shop, Service shop/web]
+waited:
+  description: Seconds until everything was ready.
+  returned: success
+  type: float
+  sample: 21.4
+plan:
+  description: The steps, or the sentence that says why there are none.
+  returned: success
+  type: list
+  elements: str
+  sample: [create Service shop/web]
+applied:
+  description: The steps that were done before it failed.
+  returned: failure
+  type: list
+  elements: str
+  sample: [create Namespace shop]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.fairlead.converge import converge
+from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.services import deliver, wait
+from ansible.module_utils.fairlead.services.api import Api
+from ansible.module_utils.fairlead.services.model import label
+
+
+def get_argument_spec():
+    return {
+        "objects": {"type": "list", "elements": "dict", "required": True},
+        "kubeconfig": {"type": "path"},
+        "context": {"type": "str"},
+        "field_manager": {"type": "str", "default": "fairlead"},
+        "labels": {"type": "dict", "default": {deliver.MANAGED_BY: "fairlead"}},
+        "force_conflicts": {"type": "bool", "default": False},
+        "wait": {"type": "int", "default": 300},
+    }
+
+
+def run(module):
+    params = module.params
+    api = Api.connect(params["kubeconfig"], params["context"])
+    wanted = deliver.prepare(api, params["objects"], params["labels"])
+    delivery = deliver.Delivery(api, wanted, params["field_manager"], params["force_conflicts"])
+    # In check mode there is nothing new that could become ready.
+    seconds = 0 if module.check_mode else params["wait"]
+
+    def report(_observed):
+        waited = wait.until_ready(wait.Lookout(api, wanted), seconds) if seconds else 0.0
+        return {"objects": [label(manifest) for manifest in wanted], "waited": round(waited, 1)}
+
+    try:
+        converge(module, observe=delivery.observe, plan=delivery.plan, apply=delivery.apply, report=report)
+    except FairleadError as error:  # what was applied is applied, even if it did not get ready in time
+        module.fail_json(msg=str(error), applied=delivery.applied)
+
+
+def main():
+    module = AnsibleModule(argument_spec=get_argument_spec(), supports_check_mode=True)
+    try:
+        run(module)
+    except FairleadError as error:
+        module.fail_json(msg=str(error), applied=[])
+
+
+if __name__ == "__main__":
+    main()
