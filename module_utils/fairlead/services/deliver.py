@@ -164,7 +164,7 @@ def refused(answers: dict[str, Answer]) -> FairleadError:
     remedy = ("leave the field to its owner, or take it by force_conflicts" if conflict
               else "correct the manifest" if any(answer.status in (400, 422) for answer in answers.values())
               else "see what it says")
-    return FairleadError("the API server", "refuses\n" + "\n".join(lines), remedy)
+    return FairleadError("objects", "the API server refuses\n" + "\n".join(lines), remedy)
 
 
 def problems(answer: Answer) -> list[str]:
