@@ -10,7 +10,6 @@ export FAIRLEAD_KUBE_PROXY := $(KUBE_PROXY)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # The environment that ansible.cfg and everything else is read from is this checkout, whoever calls make.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
-export ANSIBLE_FORCE_COLOR ?= $(if $(CI),false,)
 
 PLAY := ansible-playbook -i inventories/lab
 SETUP := .venv/.complete

@@ -22,8 +22,8 @@ options:
   services:
     description:
       - Services, with keys as the API spells them.
-      - "In the compact form O(services[].name), V(namespace), V(labels) and V(annotations) are metadata and every other
-        key is a field of C(spec). An entry with C(apiVersion), C(kind), C(metadata) or C(spec) is a complete manifest."
+      - "In the compact form C(name), C(namespace), C(labels) and C(annotations) are metadata and every other key is a
+        field of C(spec). An entry with C(apiVersion), C(kind), C(metadata) or C(spec) is a complete manifest."
     type: list
     elements: dict
     default: []

@@ -12,6 +12,7 @@ from ansible.module_utils.fairlead.verify.words import plain
 ERROR, ADVICE = "error", "advice"
 SHOWN = 50  # findings in one message; all of them are in the module's result
 VALUE_LENGTH = 200
+SENTENCE_LENGTH = 2000
 _UNKNOWN = "unknown field"  # the API server's strict decoder says so
 
 
@@ -38,7 +39,7 @@ class Finding:
 
     def words(self) -> str:
         fix = f" {self.fix[:1].upper()}{self.fix[1:]}." if self.fix else ""
-        return f"{self.item} {self.object}: {self.field}: {self.message}.{fix}"
+        return plain(f"{self.item} {self.object}: {self.field}: {self.message}.{fix}", SENTENCE_LENGTH)
 
     def data(self) -> dict[str, str]:
         return asdict(self)
