@@ -52,7 +52,7 @@ def test_one_node_port_for_two_services_names_the_first():
 
 def test_one_node_port_for_two_protocols_is_fine():
     ports = [{"port": 53, "nodePort": 30053, "protocol": "UDP"}, {"port": 53, "nodePort": 30053}]
-    assert not judged([{"name": f"a{number}", "type": "NodePort", "ports": [port]} for number, port in enumerate(ports)])
+    assert not judged([{"name": f"a{nr}", "type": "NodePort", "ports": [port]} for nr, port in enumerate(ports)])
 
 
 def test_the_same_object_twice():
