@@ -126,17 +126,19 @@ def run(module):
     api = Api.connect(params["kubeconfig"], params["context"])
     wanted = deliver.prepare(api, params["objects"], params["labels"])
     delivery = deliver.Delivery(api, wanted, params["field_manager"], params["force_conflicts"])
-    # In check mode there is nothing new that could become ready.
-    seconds = 0 if module.check_mode else params["wait"]
+    waited = [0.0]
 
-    def report(_observed):
-        waited = wait.until_ready(wait.Lookout(api, wanted), seconds) if seconds else 0.0
-        return {"objects": [label(manifest) for manifest in wanted], "waited": round(waited, 1)}
+    def settle():
+        waited[0] = wait.until_ready(wait.Lookout(api, wanted), params["wait"])
 
-    try:
-        converge(module, observe=delivery.observe, plan=delivery.plan, apply=delivery.apply, report=report)
-    except FairleadError as error:  # what was applied is applied, even if it did not get ready in time
-        module.fail_json(msg=str(error), applied=delivery.applied)
+    converge(
+        module,
+        observe=delivery.observe,
+        plan=delivery.plan,
+        apply=delivery.apply,
+        settle=settle if params["wait"] else None,
+        report=lambda observed: {"objects": [label(manifest) for manifest in wanted], "waited": round(waited[0], 1)},
+    )
 
 
 def main():

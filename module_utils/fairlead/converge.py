@@ -19,6 +19,8 @@ def converge(
     plan: Callable[[Observed], Plan],
     apply: Callable[[Step], None],
     report: Callable[[Observed], dict[str, Any]],
+    *,
+    settle: Callable[[], None] | None = None,
 ) -> None:
     """Bring the machine to the desired state and leave through module.exit_json() or module.fail_json().
 
@@ -26,6 +28,7 @@ def converge(
     plan:    pure; from what was observed to the steps that are missing
     apply:   executes one step
     report:  the resulting state, as the module returns it
+    settle:  waits until what is now in place also works; not called in check mode, where nothing new is in place
     """
     done: list[str] = []
     try:
@@ -41,6 +44,8 @@ def converge(
                 raise FairleadError(
                     left.steps[0].target, f"is still not as asked after: {'; '.join(done)}",
                     "look for another program on this machine that sets it back")
+        if settle and not module.check_mode:
+            settle()
     except FairleadError as error:
         module.fail_json(msg=str(error), applied=done)
         return

@@ -46,7 +46,6 @@ class Delivery:
     wanted: list[Manifest]
     manager: str
     force: bool
-    applied: list[str] = field(default_factory=list)
     _seen: dict[str, Seen] = field(default_factory=dict)
 
     def observe(self) -> Observed:
@@ -67,7 +66,6 @@ class Delivery:
         if not answer.ok:
             raise refused({label(manifest): answer})
         self._seen.pop(label(manifest), None)
-        self.applied.append(step.describe())
 
     def _look(self, manifest: Manifest, absent: frozenset[str]) -> Seen:
         path = self.api.path(manifest)
