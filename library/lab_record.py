@@ -52,6 +52,10 @@ record:
   returned: success
   type: dict
   sample: {name: lab, index: 0, checkout: /home/me/fairlead, inputs: {kube_proxy: systemd}}
+adopted:
+  description: The lab was reserved before this call, so it is not this run's to take down again.
+  returned: success
+  type: bool
 plan:
   description: What was done, or would be in check mode.
   returned: success
@@ -103,7 +107,9 @@ def run(module):
         lab.apply_reserve(step) if step.action == "reserve" else lab.forget(name)
 
     with lab.locked():
-        converge(module, observe, plan, apply, lambda observed: {"record": observed[0].get(name, {})})
+        adopted = name in lab.load_all()
+        converge(module, observe, plan, apply,
+                 lambda observed: {"record": observed[0].get(name, {}), "adopted": adopted})
 
 
 def main():
