@@ -46,6 +46,10 @@ options:
         type: list
         elements: str
         default: []
+      expect:
+        description: What must be seen, as service_cells_info promises it. Without it the cell is asked once.
+        type: dict
+        default: {}
   timeout:
     description: Seconds for one connection, from its first packet to the end of the answer.
     type: float
@@ -58,6 +62,12 @@ options:
     description: Seconds for everything. What is not probed by then is reported as unfinished.
     type: float
     default: 120
+  patience:
+    description:
+      - Seconds in which what differs from O(tasks[].expect) is asked again, since a change takes time to arrive on
+        every node. V(0) asks once.
+    type: float
+    default: 0
 attributes:
   check_mode:
     description: Only asks, so check mode makes no difference.
@@ -109,6 +119,14 @@ results:
       description: Whether the time ran out before the cell was done.
       type: bool
       sample: false
+    round:
+      description: In which round these answers were got; the first is 1.
+      type: int
+      sample: 1
+    after:
+      description: Seconds from the start of the module to the start of that round.
+      type: float
+      sample: 0.0
     latency_ms:
       description: Shortest, middle and longest time of the connections that were answered, in milliseconds.
       type: dict
@@ -130,11 +148,13 @@ def get_argument_spec():
                 "path": {"type": "str", "default": "/hostname"},
                 "connections": {"type": "int", "required": True},
                 "until": {"type": "list", "elements": "str", "default": []},
+                "expect": {"type": "dict", "default": {}},
             },
         },
         "timeout": {"type": "float", "default": 3},
         "threads": {"type": "int", "default": 8},
         "budget": {"type": "float", "default": 120},
+        "patience": {"type": "float", "default": 0},
     }
 
 
@@ -142,7 +162,7 @@ def main():
     module = AnsibleModule(argument_spec=get_argument_spec(), supports_check_mode=True)
     params = module.params
     tasks = [Task(**task) for task in params["tasks"]]
-    results = probe_all(tasks, params["timeout"], params["threads"], params["budget"])
+    results = probe_all(tasks, params["timeout"], params["threads"], params["budget"], params["patience"])
     module.exit_json(changed=False, results=results)
 
 

@@ -55,8 +55,9 @@ def url(address: str, port: int, path: str) -> str:
 
 
 def tasks_of(client: str, cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What the probe on this client has to know of its cells: `until` all these pods were seen, it may stop."""
+    """What the probe on this client has to know of its cells: `until` all these pods were seen, it may stop; what is
+    not as `expect` says it may ask again."""
     return [{"id": cell["id"], "address": cell["address"], "port": cell["port"], "path": cell["path"],
-             "connections": cell["connections"],
+             "connections": cell["connections"], "expect": cell["expect"],
              "until": cell["expect"]["pods"] if cell["expect"]["share"] == ALL else []}
             for cell in cells if cell["client"] == client]

@@ -65,7 +65,7 @@ def judge(expected: dict[str, Any], seen: Seen, sources: dict[str, str], timeout
         "services": expected["services"],
         "clients": sorted({cell["client"] for cell in cells}),
         "failures": failures,
-        "notes": _notes(expected, nodes, seen.absent),
+        "notes": [*_notes(expected, nodes, seen.absent), *_late(cells, findings, results)],
         "cells": [{**cell, "seen": results.get(cell["id"]), "findings": [asdict(f) for f in findings[cell["id"]]]}
                   for cell in cells],
         "connections": sum(result["connections"] for result in results.values()),
@@ -209,6 +209,17 @@ def _notes(expected: dict[str, Any], nodes: list[dict[str, Any]], absent: dict[s
         elif node["healthy"] is False:
             notes.append(f"{node['name']}: kube-proxy says that it is not healthy")
     return notes
+
+
+def _late(cells: list[Cell], findings: dict[str, list[Finding]], results: dict[str, dict[str, Any]]) -> list[str]:
+    """What was as promised only when it was asked again, by node."""
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for cell in cells:
+        result = results.get(cell["id"], {})
+        if result.get("round", 1) > 1 and all(finding.verdict == PROVEN for finding in findings[cell["id"]]):
+            seconds[cell["node"]].append(result["after"])
+    return [f"{node}: {len(after)} cells were as promised only when asked again, up to {max(after):g} s later"
+            for node, after in sorted(seconds.items())]
 
 
 def _failure(cell: Cell, finding: Finding, timeout: float) -> dict[str, Any]:

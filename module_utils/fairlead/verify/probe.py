@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.fairlead.verify.cells import url
+from ansible.module_utils.fairlead.verify.judge import DISPROVEN, judge_cell
 from ansible.module_utils.fairlead.verify.words import plain
 
 MOST_BYTES = 65536  # of one answer
+PAUSE = 2.0  # seconds before cells that are not as promised are asked again
 GIVE_UP_AFTER = 2  # failures in one cell; more of them would show nothing new and cost a deadline each
 
 _LENGTH = re.compile(rb"(?im)^content-length:[ \t]*([0-9]{1,9})[ \t]*\r?$")
@@ -27,7 +29,10 @@ OWN_FAULTS = (errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.
 
 @dataclass
 class Task:
-    """One cell's probing: up to `connections`, fewer when all of `until` have answered."""
+    """One cell's probing: up to `connections`, fewer when all of `until` have answered.
+
+    expect: what cells.py promises of it; without it nothing is asked a second time
+    """
 
     id: str
     address: str
@@ -35,6 +40,7 @@ class Task:
     path: str
     connections: int
     until: list[str] = field(default_factory=list)
+    expect: dict[str, Any] = field(default_factory=dict)
 
 
 class NoAnswer(Exception):
@@ -124,8 +130,32 @@ def latency(seconds: list[float]) -> dict[str, float]:
     return {name: round(value * 1000, 2) for name, value in figures.items()}
 
 
-def probe_all(tasks: list[Task], timeout: float, threads: int, budget: float) -> list[dict[str, Any]]:
-    """Several cells at a time, all of them within `budget` seconds and one deadline."""
-    end = time.monotonic() + budget
+def is_broken(task: Task, result: dict[str, Any]) -> bool:
+    """Whether this result would disprove the cell's promise."""
+    cell = {"client": "", "node_ready": True, "connections": task.connections, "expect": task.expect}
+    return bool(task.expect) and any(finding.verdict == DISPROVEN for finding in judge_cell(cell, result, {}))
+
+
+def probe_all(tasks: list[Task], timeout: float, threads: int, budget: float,
+              patience: float = 0.0) -> list[dict[str, Any]]:
+    """Several cells at a time, all of them within `budget` seconds and one deadline.
+
+    A change takes its time to arrive in the rules of every node. So what would disprove a promise is asked again, as
+    a whole, until it holds or `patience` seconds have passed; the last answers count. Each result says in which round
+    it was got, and how many seconds after the start that round began.
+    """
+    started = time.monotonic()
     with ThreadPoolExecutor(max_workers=threads) as pool:
-        return list(pool.map(lambda task: probe(task, timeout, end), tasks))
+        def ask_all(indices: list[int], number: int) -> dict[int, dict[str, Any]]:
+            after = round(time.monotonic() - started, 1)
+            asked = pool.map(lambda index: probe(tasks[index], timeout, started + budget), indices)
+            return {index: {**result, "round": number, "after": after} for index, result in zip(indices, asked)}
+
+        results, number = ask_all(list(range(len(tasks))), 1), 1
+        while broken := [index for index in results if is_broken(tasks[index], results[index])]:
+            if time.monotonic() + PAUSE >= started + min(patience, budget):
+                break
+            time.sleep(PAUSE)
+            number += 1
+            results.update(ask_all(broken, number))
+    return [results[index] for index in range(len(tasks))]

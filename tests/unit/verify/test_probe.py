@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
+from ansible.module_utils.fairlead.verify import probe as verify_probe
 from ansible.module_utils.fairlead.verify.probe import NoAnswer, Task, ask, probe, probe_all
 
 
@@ -133,3 +134,34 @@ def test_cells_run_side_by_side():
         results = probe_all(tasks, 2, 4, 20)
     assert [result["id"] for result in results] == ["0", "1", "2", "3", "4"]
     assert len(served) == 15
+
+
+def promise(*pods, share="all"):
+    return {"outcome": "answer", "pods": list(pods), "share": share}
+
+
+def asked_again(answers, expect, patience, connections=4):
+    """The result of one cell that a server answers in turn."""
+    with server(*answers) as (port, _):
+        task = Task("x", "127.0.0.1", port, "/", connections, expect["pods"], expect)
+        return probe_all([task], 2, 1, 20, patience)[0]
+
+
+def test_what_arrives_late_is_asked_again_as_a_whole(monkeypatch):
+    monkeypatch.setattr(verify_probe, "PAUSE", 0.05)
+    result = asked_again([http("a")] * 4 + [http("b"), http("a")], promise("a", "b"), patience=10)
+    assert (result["answers"], result["round"]) == ({"a": 1, "b": 1}, 2)
+    assert 0 < result["after"] < 10
+
+
+def test_what_never_comes_is_given_up_when_patience_ends(monkeypatch):
+    monkeypatch.setattr(verify_probe, "PAUSE", 0.05)
+    result = asked_again([http("a")], promise("a", "b"), patience=0.5)
+    assert result["answers"] == {"a": 4}
+    assert 2 < result["round"] < 12
+
+
+@pytest.mark.parametrize("expect, patience", [(promise("a"), 10), (promise("a", "b"), 0)], ids=["holds", "no patience"])
+def test_is_asked_once(expect, patience):
+    result = asked_again([http("a")], expect, patience)
+    assert (result["round"], result["after"]) == (1, 0.0)
