@@ -1,0 +1,43 @@
+"""Arguments that subcommands share, and what they stand for."""
+from __future__ import annotations
+
+import argparse
+
+from ansible.module_utils.fairlead.services import facts
+
+TEXT, JSON, SARIF, JUNIT = OUTPUTS = ("text", "json", "sarif", "junit")
+
+
+def add_files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE",
+                        help="manifests or lists of Services; a directory stands for all in it, - for standard input")
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--output", choices=OUTPUTS, default=TEXT, help="form of the result (text)")
+
+
+def add_facts(parser: argparse.ArgumentParser) -> None:
+    """What a verdict depends on besides the manifests."""
+    newest = ".".join(map(str, facts.NEWEST))
+    parser.add_argument("--kubernetes-version", default=newest, metavar="1.N", help=f"of the API server ({newest})")
+    parser.add_argument("--service-cidrs", default="", metavar="CIDR[,CIDR]",
+                        help="the API server's --service-cluster-ip-range; without it an address cannot be judged")
+    parser.add_argument("--node-port-range", default="30000-32767", metavar="FIRST-LAST",
+                        help="the API server's --service-node-port-range (30000-32767)")
+
+
+def add_external_ips(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--allow-external-ips", default="", metavar="CIDR[,CIDR]",
+                        help="networks in which spec.externalIPs is meant; elsewhere it is refused (CVE-2020-8554)")
+
+
+def facts_of(arguments: argparse.Namespace) -> facts.Facts:
+    return facts.Facts(
+        node_ports=facts.parse_range(arguments.node_port_range),
+        kubernetes_version=facts.parse_version(arguments.kubernetes_version),
+        service_cidrs=facts.parse_cidrs(arguments.service_cidrs))
+
+
+def external_ips_of(arguments: argparse.Namespace) -> tuple[str, ...]:
+    return facts.parse_cidrs(arguments.allow_external_ips)
