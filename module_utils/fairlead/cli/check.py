@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         findings += verdict.everything(items, facts, inputs.external_ips_of(arguments), ADVICE)
     if arguments.only:
         findings = [finding for finding in findings if finding.level != ADVICE or verdict.is_unknown(finding)]
-    files = [item.source.file for item in items if item.source] + [finding.file for finding in findings]
+    files = sources.files_of(items) + [finding.file for finding in findings]
     output.write(findings, arguments.output, output.counted(items, files))
     return status(findings, arguments.strict, bool(arguments.only))
 

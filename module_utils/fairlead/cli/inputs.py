@@ -2,9 +2,13 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
 
+from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.services import facts
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 TEXT, JSON, SARIF, JUNIT = OUTPUTS = ("text", "json", "sarif", "junit")
 
 
@@ -30,6 +34,26 @@ def add_facts(parser: argparse.ArgumentParser) -> None:
 def add_external_ips(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-external-ips", default="", metavar="CIDR[,CIDR]",
                         help="networks in which spec.externalIPs is meant; elsewhere it is refused (CVE-2020-8554)")
+
+
+def add_directory(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    where = parser.add_mutually_exclusive_group(required=required)
+    where.add_argument("--cluster", metavar="NAME", help="of the cluster: the directory is rendered/NAME")
+    where.add_argument("--directory", metavar="DIR", help="directory of the rendered files, when it is another")
+
+
+def add_cluster(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--kubeconfig", metavar="FILE", help="of the cluster to ask; else $KUBECONFIG or ~/.kube/config")
+    parser.add_argument("--context", metavar="NAME", help="context in the kubeconfig, when not the current one")
+
+
+def directory_of(arguments: argparse.Namespace) -> str:
+    """Where the files are; empty when neither a directory nor a cluster's name was given."""
+    if arguments.cluster is None:
+        return arguments.directory or ""
+    if not _NAME.fullmatch(arguments.cluster):
+        raise FairleadError("--cluster", "is not a name", "write letters, digits, . _ and -", arguments.cluster)
+    return os.path.join("rendered", arguments.cluster)
 
 
 def facts_of(arguments: argparse.Namespace) -> facts.Facts:

@@ -58,9 +58,19 @@ def as_text(findings: list[Finding], counted: str, colour: bool) -> str:
     return "\n".join([*lines, *([""] if lines else []), f"{counted}: {end}", ""])
 
 
+def painted(line: str, colour: bool) -> str:
+    """A line of a unified diff."""
+    code = {"+": _GREEN, "-": _RED}.get(line[:1], "")
+    return f"{code}{line}{_OFF}" if colour and code else line
+
+
 def as_json(findings: list[Finding]) -> str:
-    accepted = all(finding.level != ERROR for finding in findings)
-    return json.dumps({"findings": [_data(finding) for finding in findings], "accepted": accepted}, indent=2) + "\n"
+    return json.dumps(data(findings), indent=2) + "\n"
+
+
+def data(findings: list[Finding]) -> dict[str, Any]:
+    return {"findings": [_data(finding) for finding in findings],
+            "accepted": all(finding.level != ERROR for finding in findings)}
 
 
 def _data(finding: Finding) -> dict[str, Any]:

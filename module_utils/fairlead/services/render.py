@@ -55,7 +55,8 @@ def _ordered(mapping: dict[str, Any], first: tuple[str, ...]) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(value[key]) for key in sorted(value) if value[key] is not None}
+        return {key: _plain(element) if isinstance(element, (dict, list)) else element
+                for key, element in sorted(value.items()) if element is not None}
     if isinstance(value, list):
-        return [_plain(element) for element in value]
+        return [_plain(element) if isinstance(element, (dict, list)) else element for element in value]
     return value

@@ -41,6 +41,10 @@ def read(paths: list[str]) -> tuple[list[Item], list[Finding]]:
     return items, findings
 
 
+def files_of(items: list[Item]) -> list[str]:
+    return [item.source.file for item in items if item.source]
+
+
 def of_document(file: str, document: Document) -> Iterator[Found]:
     """Items, and findings for what is none."""
     value, place = document.value, document.place
