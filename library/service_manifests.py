@@ -25,8 +25,8 @@ options:
       - Services, with keys as the API spells them.
       - "In the compact form C(name), C(namespace), C(labels) and C(annotations) are metadata and every other key is a
         field of C(spec). An entry with C(apiVersion), C(kind), C(metadata) or C(spec) is a complete manifest."
-      - "C(endpoints) in the compact form makes the EndpointSlices of a Service without selector: a list of addresses, or
-        of endpoints as the API spells them."
+      - "C(endpoints) in the compact form makes the EndpointSlices of a Service without selector: a list of addresses,
+        or of endpoints as the API spells them."
     type: list
     elements: dict
     default: []

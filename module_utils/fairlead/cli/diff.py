@@ -44,9 +44,13 @@ def against_directory(directory: str, items: list[Item]) -> Plan:
 
 
 def against_cluster(arguments: argparse.Namespace, items: list[Item]) -> Plan:
-    from ansible.module_utils.fairlead.services import delivery_of  # noqa: PLC0415 - it takes 0.3 s to import
+    # Only here, since the kubernetes client takes 0.3 s to import.
+    from ansible.module_utils.fairlead.services import deliver, delivery_plan  # noqa: PLC0415
+    from ansible.module_utils.fairlead.services.api import Api  # noqa: PLC0415
 
-    return delivery_of.plan([item.manifest for item in items], arguments.kubeconfig, arguments.context)
+    api = Api.connect(arguments.kubeconfig, arguments.context)
+    found = deliver.comparison(api, [item.manifest for item in items], arguments.field_manager, arguments.apply_set)
+    return delivery_plan.differences(found.plan(found.observe()))
 
 
 def _write(planned: Plan, form: str) -> None:
@@ -59,7 +63,8 @@ def _write(planned: Plan, form: str) -> None:
             print(plain(step.describe(), _LONGEST_LINE))
             for line in _diff(step):
                 print(output.painted(line, colour))
-        print(f"{len(planned.steps)} differences" if planned.changed else planned.unchanged)
+        print(planned.unchanged if not planned.changed
+              else "1 difference" if len(planned.steps) == 1 else f"{len(planned.steps)} differences")
     else:
         output.write([_finding(step) for step in planned.steps], form, "")
 

@@ -43,8 +43,11 @@ def add_directory(parser: argparse.ArgumentParser, required: bool = True) -> Non
 
 
 def add_cluster(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--kubeconfig", metavar="FILE", help="of the cluster to ask; else $KUBECONFIG or ~/.kube/config")
+    parser.add_argument("--kubeconfig", metavar="FILE", help="of the cluster to ask ($KUBECONFIG, ~/.kube/config)")
     parser.add_argument("--context", metavar="NAME", help="context in the kubeconfig, when not the current one")
+    parser.add_argument("--field-manager", metavar="NAME", default="fairlead", help="whose fields ours are (fairlead)")
+    parser.add_argument("--apply-set", metavar="NAMESPACE/NAME",
+                        help="the set that was delivered: its members that are not named here are differences too")
 
 
 def directory_of(arguments: argparse.Namespace) -> str:

@@ -18,7 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     inputs.add_directory(parser)
     inputs.add_facts(parser)
     inputs.add_external_ips(parser)
-    parser.add_argument("--dry-run", action="store_true", help="write nothing; ends with 1 when there would be something")
+    parser.add_argument("--dry-run", action="store_true",
+                        help="write nothing; ends with 1 when there would be something to write")
     inputs.add_output(parser)
 
 
@@ -33,8 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
     done: list[str] = []
     try:
         planned, _observed = reach(
-            lambda: tree.observe(directory), lambda observed: tree.plan(directory, wanted, observed), writer.apply, done,
-            check_mode=arguments.dry_run, prepare=writer.prepare)
+            lambda: tree.observe(directory), lambda observed: tree.plan(directory, wanted, observed),
+            writer.apply, done, check_mode=arguments.dry_run, prepare=writer.prepare)
     finally:
         writer.close()
     if arguments.output == inputs.JSON:

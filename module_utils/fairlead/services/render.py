@@ -25,9 +25,14 @@ _AFTER = ("Pod", "ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job", 
 _RANK = {kind: rank for rank, kind in enumerate((*_BEFORE, "", *_AFTER))}
 
 
+def rank(kind: str) -> int:
+    """The place of a kind in the order of delivery; kinds of one rank do not depend on each other."""
+    return _RANK.get(kind, _RANK[""])
+
+
 def in_order(manifests: Iterable[Manifest]) -> list[Manifest]:
     """Clean manifests in the order of delivery."""
-    return sorted(map(clean, manifests), key=lambda manifest: (_RANK.get(manifest["kind"], _RANK[""]), path(manifest)))
+    return sorted(map(clean, manifests), key=lambda manifest: (rank(manifest["kind"]), path(manifest)))
 
 
 def clean(manifest: Manifest) -> Manifest:
