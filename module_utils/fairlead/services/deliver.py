@@ -165,10 +165,6 @@ def delivery(
     chosen = ApplySet.parse(apply_set) if apply_set else None
     if prune and not chosen:
         raise FairleadError("prune", "needs a set to know what is ours", "name one by apply_set")
-    if chosen and prune and not objects:
-        raise FairleadError("objects", f"is empty: everything of the set {apply_set} would be removed",
-                            "give the objects, or remove them yourself: "
-                            f"kubectl delete --all-namespaces --selector {PART_OF}={chosen.id} KIND")
     wanted = prepare(api, objects, {**labels, **({PART_OF: chosen.id} if chosen else {})})
     return Delivery(api, Intent(wanted, manager, chosen, bool(chosen) and prune, recreate), force)
 

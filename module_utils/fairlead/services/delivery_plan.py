@@ -9,7 +9,7 @@ from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.plan import Plan, Step
 from ansible.module_utils.fairlead.services import render, yaml_text
 from ansible.module_utils.fairlead.services.api import reason
-from ansible.module_utils.fairlead.services.apply_set import NEVER_REMOVED, ApplySet
+from ansible.module_utils.fairlead.services.apply_set import NEVER_REMOVED, PART_OF, ApplySet
 from ansible.module_utils.fairlead.services.connection import Answer
 from ansible.module_utils.fairlead.services.model import Manifest, is_service, label
 from ansible.module_utils.fairlead.services.schema import SERVER_FILLED
@@ -64,6 +64,10 @@ def plan(intent: Intent, observed: Observed) -> Plan:
     steps = [step for manifest in intent.wanted
              for step in _steps(manifest, observed.seen[label(manifest)], intent.manager, label(manifest) in anew)]
     removed, kept = unwanted(intent, observed)
+    if removed and not intent.wanted:  # most likely a variable that was not loaded
+        raise FairleadError("objects", f"is empty: all {len(removed)} objects of the set would be removed",
+                            "give the objects, or remove them by hand: kubectl delete --all-namespaces "
+                            f"--selector {PART_OF}={intent.apply_set.id if intent.apply_set else ''} KIND")
     if intent.apply_set:
         steps = _noted(intent.apply_set, intent, observed, steps, removed)
     warnings = {f"{name}: {warning}": None for name, seen in observed.seen.items() if seen.tried

@@ -273,7 +273,7 @@ def test_the_set_of_another_tool_is_not_touched():
 
 
 @pytest.mark.parametrize(("objects", "options", "words"), [
-    ([], {"apply_set": SET, "prune": True}, "everything of the set"), ([SERVICE], {"prune": True}, "needs a set"),
+    ([SERVICE], {"prune": True}, "needs a set"),
     ([SERVICE], {"apply_set": "x"}, "NAMESPACE/NAME")])
 def test_what_could_remove_too_much_is_refused(objects, options, words):
     with pytest.raises(FairleadError, match=words):
@@ -284,6 +284,14 @@ def test_the_id_is_the_one_that_kubectl_computes():
     # The value that stands in kubectl's own tests (pkg/cmd/apply/apply_test.go).
     assert set_id("my-set", "test", "Secret") == "applyset-0eFHV8ySqp7XoShsGvyWFQD3s96yqwHmzc4e0HR1dsY-v1"
     assert ApplySet("test", "my-set").id == set_id("my-set", "test", "ConfigMap")
+
+
+def test_an_empty_list_does_not_remove_everything():
+    server = with_set()
+    assert not delivery(server, apply_set=SET, prune=True).plan(Observed()).describe()[0].startswith("remove")
+    run(server, NAMESPACE, service("web"), apply_set=SET, prune=True)
+    with pytest.raises(FairleadError, match="is empty: all 1 objects of the set would be removed"):
+        run(server, apply_set=SET, prune=True)
 
 
 HEADLESS = service("web", {"clusterIP": "None", "ports": [{"port": 80}]})
