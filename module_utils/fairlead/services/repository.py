@@ -7,7 +7,7 @@ import ipaddress
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from ansible.module_utils.fairlead.services.findings import Finding, duplicate, forbidden, invalid
+from ansible.module_utils.fairlead.services.findings import Finding, duplicate, forbidden, invalid, required
 from ansible.module_utils.fairlead.services.model import Item, is_service
 
 Placed = tuple[Item, Finding]
@@ -21,6 +21,9 @@ def refusals(items: Iterable[Item], external_ips: Collection[str] = ()) -> Itera
     addresses: dict[str, Item] = {}
     networks = [ipaddress.ip_network(network) for network in external_ips]
     for item in items:
+        if not item.manifest["metadata"].get("name"):
+            yield item, required("metadata.name", "name it: with generateName every delivery makes another object")
+            continue
         first = names.setdefault(_identity(item.manifest), item)
         if first is not item:
             yield item, duplicate("metadata.name", item.manifest["metadata"]["name"],

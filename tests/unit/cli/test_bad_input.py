@@ -43,7 +43,7 @@ CORPUS = {
     "odd metadata": b"{apiVersion: v1, kind: Service, metadata: {name: {a: b}, labels: [x], namespace: 5}, spec: x}",
     "odd ports": b"{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {ports: [1, [2], null, {port: [3]}]}}",
     "odd compact": b"- {name: [a], namespace: {b: c}, ports: x, endpoints: {a: b}, labels: 5}",
-    "odd endpoints": b"- {name: a, ports: [{port: 80}], endpoints: [null, 5, [x], {addresses: 7}, {addresses: [null]}]}",
+    "odd endpoints": b"- {name: a, ports: [{port: 80}], endpoints: [null, 5, [x], {addresses: 7}, {addresses: [~]}]}",
     "odd workload": b"{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}, spec: {template: [1]}}",
     "path in a name": b"{apiVersion: v1, kind: Service, metadata: {name: ../../x, namespace: /etc}, spec: {}}",
     "helm template": b"metadata:\n  name: {{ .Release.Name }}\n",

@@ -34,7 +34,8 @@ def items(case):
 @pytest.mark.parametrize("case", CASES["cases"], ids=names(CASES["cases"]))
 def test_advice(case):
     found = list(advice(items(case), Facts()))
-    assert [(item.label, finding.field) for item, finding in found] == [tuple(says[:2]) for says in case.get("says", [])]
+    wanted = [tuple(says[:2]) for says in case.get("says", [])]
+    assert [(item.label, finding.field) for item, finding in found] == wanted
     for (_item, finding), says in zip(found, case.get("says", [])):
         assert says[2] in f"{finding.message} {finding.fix}"
         assert finding.level == ADVICE
