@@ -61,18 +61,27 @@ options:
     type: path
     required: true
   kubernetes_version:
-    description: Version of the API server, whose rules differ a little from one to the next. V(1.29) to V(1.37).
+    description:
+      - Version of the API server, whose rules differ a little from one to the next. V(1.29) to V(1.37).
+      - Unset, the cluster that O(kubeconfig) names is asked, and without one it is V(1.37).
     type: str
-    default: "1.37"
   node_port_range:
     description: The API server's C(--service-node-port-range).
     type: str
     default: 30000-32767
   service_cidrs:
-    description: The API server's C(--service-cluster-ip-range). Without it, addresses cannot be judged.
+    description:
+      - The API server's C(--service-cluster-ip-range).
+      - Unset, the cluster that O(kubeconfig) names is asked. Without one, pinned addresses cannot be judged.
     type: list
     elements: str
     default: []
+  kubeconfig:
+    description: A cluster to ask for its version and Service ranges. Rendering needs none.
+    type: path
+  context:
+    description: Context in the kubeconfig, when not the current one.
+    type: str
   allowed_external_ips:
     description: Networks in which C(spec.externalIPs) is meant. Elsewhere it is refused, for CVE-2020-8554.
     type: list
@@ -179,9 +188,11 @@ applied:
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.fairlead.converge import converge
 from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.services import model, render, tree, verdict
-from ansible.module_utils.fairlead.services.facts import Facts, parse_cidrs, parse_range, parse_version
+from ansible.module_utils.fairlead.services import cluster_facts, model, render, tree, verdict
+from ansible.module_utils.fairlead.services.api import Api
+from ansible.module_utils.fairlead.services.facts import NEWEST, Facts, parse_cidrs, parse_range, parse_version
 from ansible.module_utils.fairlead.services.findings import summary
+from ansible.module_utils.fairlead.services.repository import parse_networks
 
 
 def get_argument_spec():
@@ -193,20 +204,29 @@ def get_argument_spec():
         "manifests": {"type": "list", "elements": "dict", "default": []},
         "defaults": {"type": "dict", "default": {}},
         "directory": {"type": "path", "required": True},
-        "kubernetes_version": {"type": "str", "default": "1.37"},
+        "kubernetes_version": {"type": "str"},
         "node_port_range": {"type": "str", "default": "30000-32767"},
         "service_cidrs": {"type": "list", "elements": "str", "default": []},
+        "kubeconfig": {"type": "path"},
+        "context": {"type": "str"},
         "allowed_external_ips": {"type": "list", "elements": "str", "default": []},
     }
+
+
+def facts(params):
+    version, cidrs = params["kubernetes_version"], params["service_cidrs"]
+    given = Facts(node_ports=parse_range(params["node_port_range"]), service_cidrs=parse_cidrs(",".join(cidrs)),
+                  kubernetes_version=parse_version(version) if version else NEWEST)
+    if not params["kubeconfig"] or (version and cidrs):
+        return given
+    api = Api.connect(params["kubeconfig"], params["context"])
+    return cluster_facts.complete(given, api, version=not version, cidrs=not cidrs)
 
 
 def run(module):
     params = module.params
     items = model.items(params["services"], params["manifests"], params["defaults"], params["groups"])
-    facts = Facts(kubernetes_version=parse_version(params["kubernetes_version"]),
-                  node_ports=parse_range(params["node_port_range"]),
-                  service_cidrs=parse_cidrs(",".join(params["service_cidrs"])))
-    findings = verdict.everything(items, facts, parse_cidrs(",".join(params["allowed_external_ips"])))
+    findings = verdict.everything(items, facts(params), parse_networks(params["allowed_external_ips"]))
     as_data = [finding.data() for finding in findings]
     if verdict.errors(findings):
         module.fail_json(msg=summary(verdict.errors(findings), "nothing was written"), findings=as_data, applied=[])

@@ -17,7 +17,9 @@ SERVER = "server"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     inputs.add_files(parser)
     inputs.add_facts(parser)
-    parser.add_argument("--only", choices=[SERVER], help="only what the API server itself would say, no advice")
+    inputs.add_kubeconfig(parser, "of a cluster to ask for its version and Service ranges")
+    parser.add_argument("--only", choices=[SERVER], 
+                        help="only what the API server itself would say to a dry run, no advice")
     parser.add_argument("--old", metavar="STORED",
                         help="judge an update of the objects in this file, as a cluster has them")
     inputs.add_external_ips(parser)
@@ -26,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    facts = inputs.facts_of(arguments)
+    # The server's own verdict is that of a dry run, which does not look at the range of node ports. That one is added.
+    facts = dataclasses.replace(inputs.facts_of(arguments), dry_run=bool(arguments.only))
     items, findings = sources.read(arguments.files)
     if arguments.old:
         pairs = paired(items, _stored(arguments.old))

@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     inputs.add_files(parser)
     inputs.add_directory(parser)
     inputs.add_facts(parser)
+    inputs.add_kubeconfig(parser, "of a cluster to ask for its version and Service ranges")
     inputs.add_external_ips(parser)
     parser.add_argument("--dry-run", action="store_true",
                         help="write nothing; ends with 1 when there would be something to write")

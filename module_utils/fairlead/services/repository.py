@@ -5,21 +5,34 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any
+from typing import Any, Union
 
+from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.services.findings import Finding, duplicate, forbidden, invalid, required
 from ansible.module_utils.fairlead.services.model import Item, is_service
 
 Placed = tuple[Item, Finding]
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 _NO_ADDRESS = ("", "None")
 
 
-def refusals(items: Iterable[Item], external_ips: Collection[str] = ()) -> Iterator[Placed]:
+def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    """Networks in which spec.externalIPs is allowed. Raises FairleadError for what is none."""
+    found = []
+    for text in filter(None, (text.strip() for text in texts)):
+        try:
+            found.append(ipaddress.ip_network(text))
+        except ValueError as error:
+            raise FairleadError("allowed_external_ips", f"is not a network: {error}", "write it like 192.0.2.0/24",
+                                text) from error
+    return tuple(found)
+
+
+def refusals(items: Iterable[Item], external_ips: Collection[Network] = ()) -> Iterator[Placed]:
     """Each with the item that it concerns. external_ips: networks in which spec.externalIPs is allowed."""
     names: dict[tuple[Any, ...], Item] = {}
     ports: dict[tuple[int, str], Item] = {}
     addresses: dict[str, Item] = {}
-    networks = [ipaddress.ip_network(network) for network in external_ips]
     for item in items:
         if not item.manifest["metadata"].get("name"):
             yield item, required("metadata.name", "name it: with generateName every delivery makes another object")
@@ -32,7 +45,7 @@ def refusals(items: Iterable[Item], external_ips: Collection[str] = ()) -> Itera
             spec = item.manifest.get("spec") or {}
             yield from _node_ports(item, spec, ports)
             yield from _addresses(item, spec, addresses)
-            yield from _external(item, spec, networks)
+            yield from _external(item, spec, external_ips)
 
 
 def _identity(manifest: dict[str, Any]) -> tuple[Any, ...]:
@@ -69,7 +82,7 @@ def _addresses(item: Item, spec: dict[str, Any], taken: dict[str, Item]) -> Iter
                                 f"write another address, or none to get one: {owner.origin} {owner.label} has this one")
 
 
-def _external(item: Item, spec: dict[str, Any], networks: list[Any]) -> Iterator[Placed]:
+def _external(item: Item, spec: dict[str, Any], networks: Collection[Network]) -> Iterator[Placed]:
     for index, address in enumerate(spec.get("externalIPs") or []):
         try:
             parsed = ipaddress.ip_address(address)

@@ -15,7 +15,7 @@ from ansible.module_utils.fairlead.services.facts import Facts
 from ansible.module_utils.fairlead.services.findings import ADVICE, ERROR, Finding
 from ansible.module_utils.fairlead.services.layer7 import explained
 from ansible.module_utils.fairlead.services.model import Item, Manifest
-from ansible.module_utils.fairlead.services.repository import refusals
+from ansible.module_utils.fairlead.services.repository import Network, refusals
 
 
 def server(item: Item, facts: Facts, stored: Manifest | None = None) -> list[Finding]:
@@ -28,7 +28,7 @@ def server(item: Item, facts: Facts, stored: Manifest | None = None) -> list[Fin
 
 
 def everything(
-    items: Iterable[Item], facts: Facts, external_ips: Collection[str] = (), level: str = ERROR,
+    items: Iterable[Item], facts: Facts, external_ips: Collection[Network] = (), level: str = ERROR,
 ) -> list[Finding]:
     """The server's findings, then refusals (with this level) and advice on the items that the server accepts."""
     found: list[Finding] = []

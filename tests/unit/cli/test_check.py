@@ -27,6 +27,7 @@ spec:
     nodePort: 30080
   - name: b
     port: 99999
+    targetPort: 80
 """
 ADVICE = ("{apiVersion: v1, kind: Service, metadata: {name: web},"
           " spec: {type: NodePort, ports: [{port: 80, nodePort: 32000}]}}")
@@ -94,7 +95,7 @@ service_manifests_groups:
       - name: api
         ipFamilyPolicy: SingleStack
         ports: [{port: 80}]
-      - {apiVersion: v1, kind: Service, metadata: {name: whole}, spec: {ports: [{port: 0}]}}
+      - {apiVersion: v1, kind: Service, metadata: {name: whole}, spec: {ports: [{port: 0, targetPort: 1}]}}
 service_manifests_manifests:
   - {apiVersion: apps/v1beta2, kind: Deployment, metadata: {name: old}, spec: {}}
 """)
@@ -127,7 +128,7 @@ def test_what_is_neither_manifest_nor_list(check, content):
 
 
 def test_lists_of_kubernetes_are_taken_apart(check):
-    service = {"metadata": {"name": "a"}, "spec": {"ports": [{"port": 0}]}}
+    service = {"metadata": {"name": "a"}, "spec": {"ports": [{"port": 0, "targetPort": 1}]}}
     said = check(json.dumps({"apiVersion": "v1", "kind": "ServiceList", "items": [service, service]}))
     assert [finding["field"] for finding in said.findings] == ["spec.ports[0].port"] * 2
     whole = {"apiVersion": "v1", "kind": "Service", **service}

@@ -9,7 +9,7 @@ from ansible.module_utils.fairlead.services import model, verdict
 from ansible.module_utils.fairlead.services.advice import advice, static_band
 from ansible.module_utils.fairlead.services.facts import Facts
 from ansible.module_utils.fairlead.services.findings import ADVICE
-from ansible.module_utils.fairlead.services.repository import refusals
+from ansible.module_utils.fairlead.services.repository import parse_networks, refusals
 
 CASES = yaml.safe_load((Path(__file__).resolve().parents[1] / "cases/services/advice.yml").read_text(encoding="utf-8"))
 TEMPLATES = {"Pod": lambda spec: spec, "CronJob": lambda spec: {"spec": {"jobTemplate": {"spec": {"template": spec}}}}}
@@ -43,7 +43,7 @@ def test_advice(case):
 
 @pytest.mark.parametrize("case", CASES["refusals"], ids=names(CASES["refusals"]))
 def test_refusal(case):
-    found = list(refusals(items(case), case.get("external_ips", ())))
+    found = list(refusals(items(case), parse_networks(case.get("external_ips", ()))))
     assert [(item.label, finding.field, finding.reason) for item, finding in found] == [
         tuple(says[:3]) for says in case.get("says", [])]
     for (_item, finding), says in zip(found, case.get("says", [])):
