@@ -21,7 +21,7 @@ class Step:
     before: str = ""
     after: str = ""
     data: Any = None
-    turn: int = 0
+    turn: float = 0
 
     def describe(self) -> str:
         return f"{self.action} {self.target}"

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     inputs.add_files(parser)
     inputs.add_facts(parser)
     inputs.add_kubeconfig(parser, "of a cluster to ask for its version and Service ranges")
-    parser.add_argument("--only", choices=[SERVER], 
+    parser.add_argument("--only", choices=[SERVER],
                         help="only what the API server itself would say to a dry run, no advice")
     parser.add_argument("--old", metavar="STORED",
                         help="judge an update of the objects in this file, as a cluster has them")

@@ -62,9 +62,11 @@ class Connection:
         from urllib3.exceptions import HTTPError  # noqa: PLC0415 - comes with kubernetes
 
         headers = {"Accept": "application/json"}
+        content: Any = body
         if body is not None:
             headers["Content-Type"] = _APPLY if method == "PATCH" else "application/json"
-        request = self._client.param_serialize(method, path, header_params=headers, body=body,
+            content = body if method == "PATCH" else json.loads(body)  # the client writes JSON itself
+        request = self._client.param_serialize(method, path, header_params=headers, body=content,
                                                auth_settings=["BearerToken"])
         try:
             answer = self._client.call_api(*request, _request_timeout=REQUEST_SECONDS)

@@ -55,7 +55,8 @@ class Delivery:
     def observe(self) -> Observed:
         """Look at every object that was not looked at since it was last changed."""
         wanted = self.intent.wanted
-        namespaces = sorted({manifest["metadata"].get("namespace") or "" for manifest in wanted} - {""})
+        own = {self.intent.apply_set.namespace} if self.intent.apply_set else set()
+        namespaces = sorted({manifest["metadata"].get("namespace") or "" for manifest in wanted} - {""} | own)
         found = at_once(lambda name: self.api.get(f"/api/v1/namespaces/{name}"), namespaces)
         absent = frozenset(name for name, namespace in zip(namespaces, found) if namespace is None)
         left = [manifest for manifest in wanted if label(manifest) not in self._seen]

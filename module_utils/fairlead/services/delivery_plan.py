@@ -18,7 +18,9 @@ from ansible.module_utils.fairlead.verify.words import plain
 CREATE, UPDATE, TAKE_OVER, REMOVE, RECREATE = (
     "create", "update", "take over the fields of", "remove", "delete and create again")
 _SHOWN = 20
-_NOTE, _PRUNE, _LAST = -1, 1000, 1001  # turns before and after those of the kinds
+_IMMUTABLE = ("may not change once set", "field is immutable")
+_NO_NODE_PORT = "may not be set to 'None'"  # the None that was left, not one that is wanted
+_NOTE, _PRUNE, _LAST = 0.5, 1000, 1001  # turns: right after the Namespaces, and after all kinds
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def refused(answers: dict[str, Answer], immutable: bool = False) -> FairleadErro
     remedy = ("leave the field to its owner, or take it by force_conflicts" if 409 in status
               else "ask for it by recreate: the Service is then deleted and created again, which cuts its connections"
               if immutable else "correct the manifest" if status & {400, 422}
-              else "give the user of this kubeconfig the right to patch these objects" if status & {401, 403}
+              else "give the user of this kubeconfig the right to do this" if " cannot " in "".join(lines)
               else "see what it says")
     return FairleadError("objects", "the API server refuses\n" + "\n".join(lines), remedy)
 
@@ -145,17 +147,14 @@ def _must_be_new(manifest: Manifest, seen: Seen, intent: Intent) -> bool:
     """
     if not is_service(manifest) or seen.live is None or seen.tried is None:
         return False
+    external = (manifest.get("spec") or {}).get("type") == "ExternalName"
+    stays = is_headless(seen.live) and not is_headless(manifest) and not external
     if seen.tried.ok:
-        external = (manifest.get("spec") or {}).get("type") == "ExternalName"
-        stays = is_headless(seen.live) and not is_headless(manifest) and not external
         return stays and any("f:clusterIP" in (fields or {}).get("f:spec", {})
                              for fields in owned(seen.live, intent.manager))
     causes = (seen.tried.body.get("details") or {}).get("causes") or []
-    return bool(causes) and all(_immutable(cause) for cause in causes)
-
-
-def _immutable(cause: dict[str, Any]) -> bool:
-    return any(words in str(cause.get("message")) for words in ("may not change once set", "field is immutable"))
+    words = (*_IMMUTABLE, *([_NO_NODE_PORT] if stays else []))
+    return bool(causes) and all(any(word in str(cause.get("message")) for word in words) for cause in causes)
 
 
 def _refuse(intent: Intent, observed: Observed, anew: set[str]) -> None:
@@ -198,12 +197,12 @@ def _noted(
     left = left | chosen.contents(kept)
     wide = before | left
     removals = [Step(REMOVE, label(live), text(without_noise(live)), "", live, _PRUNE) for live in removed]
-    first = [_note(chosen, wide, observed.parent, before, _NOTE)] if observed.parent is None or before != wide else []
-    last = [_note(chosen, left, observed.parent or {}, wide, _LAST)] if left != wide else []
-    return [*first, *steps, *removals, *last]
+    notes = [_note(chosen, wide, observed.parent, before, _NOTE)] if observed.parent is None or before != wide else []
+    notes += [_note(chosen, left, observed.parent or {}, wide, _LAST)] if left != wide else []
+    return sorted([*steps, *removals, *notes], key=lambda step: step.turn)
 
 
-def _note(chosen: ApplySet, contents: Any, parent: Manifest | None, before: Any, turn: int) -> Step:
+def _note(chosen: ApplySet, contents: Any, parent: Manifest | None, before: Any, turn: float) -> Step:
     manifest = chosen.parent(contents)
     old = "" if parent is None else text(chosen.parent(before))
     return Step(UPDATE if old else CREATE, label(manifest), old, text(manifest), manifest, turn)

@@ -225,7 +225,7 @@ def service(name, spec=None):
 def test_members_of_the_set_that_are_no_longer_wanted_are_removed():
     server, options = with_set(), {"apply_set": SET, "prune": True}
     assert run(server, NAMESPACE, service("web"), service("old"), **options).describe() == [
-        "create ConfigMap default/fairlead-rack1", "create Namespace shop", "create Service shop/old",
+        "create Namespace shop", "create ConfigMap default/fairlead-rack1", "create Service shop/old",
         "create Service shop/web"]
     notes = server.objects[SET_PATH]["metadata"]["annotations"]
     assert (notes[KINDS], notes[NAMESPACES]) == ("Namespace,Service", "shop")
