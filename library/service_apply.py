@@ -13,6 +13,8 @@ description:
   - A field that was applied earlier and is no longer in the manifest is given up, so that leaving out
     C(sessionAffinity) switches it off. Fields that others set stay theirs.
   - A field that somebody else owns with another value is a conflict. It is reported with its owner and not taken.
+  - Objects of one kind are looked at and applied several at once. What was applied before an error is reported, and
+    the next run does the rest.
   - Order is by kind, Namespaces first and Services before workloads, since a pod gets environment variables only
     for Services that exist when it starts.
 version_added: "0.1.0"
@@ -44,10 +46,32 @@ options:
     description: Take fields that somebody else owns.
     type: bool
     default: false
+  apply_set:
+    description:
+      - The ConfigMap, as NAMESPACE/NAME, that stands for this set of objects in the cluster, in the way of KEP-3659
+        (ApplySet). Its members bear a label with the set's id. It is made when missing; its namespace must be there.
+      - Without it nothing is noted in the cluster, and nothing can be pruned.
+    type: str
+  prune:
+    description:
+      - Remove members of O(apply_set) that are not among O(objects) any more. Only what bears the set's label and was
+        applied by O(field_manager) is removed, never anything that another controller made of it.
+      - Namespaces and CustomResourceDefinitions are never removed, since others may have objects in them; a warning
+        names them.
+    type: bool
+    default: false
+  recreate:
+    description:
+      - Delete a Service and create it again where the API server refuses a change otherwise, above all from a cluster
+        address to headless and back. It gets a new address, and connections to it are cut.
+      - Without it such a change is an error.
+    type: bool
+    default: false
   wait:
     description:
       - Seconds to wait at most, after the objects are applied, until DaemonSets, Deployments and StatefulSets are
-        rolled out and each Service with a selector has a ready endpoint. V(0) does not look.
+        rolled out, each Service with a selector has a ready endpoint, and each LoadBalancer has an address. V(0) does
+        not look.
       - Nothing is waited for in check mode.
     type: int
     default: 300
@@ -73,6 +97,8 @@ EXAMPLES = r"""
   service_apply:
     kubeconfig: /etc/kubernetes/admin.conf
     objects: "{{ rendered.objects }}"
+    apply_set: default/fairlead-rack1
+    prune: true
 """
 
 RETURN = r"""
@@ -106,6 +132,7 @@ from ansible.module_utils.fairlead.converge import converge
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.services import deliver, wait
 from ansible.module_utils.fairlead.services.api import Api
+from ansible.module_utils.fairlead.services.connection import TOGETHER
 from ansible.module_utils.fairlead.services.model import label
 
 
@@ -117,6 +144,9 @@ def get_argument_spec():
         "field_manager": {"type": "str", "default": "fairlead"},
         "labels": {"type": "dict", "default": {deliver.MANAGED_BY: "fairlead"}},
         "force_conflicts": {"type": "bool", "default": False},
+        "apply_set": {"type": "str"},
+        "prune": {"type": "bool", "default": False},
+        "recreate": {"type": "bool", "default": False},
         "wait": {"type": "int", "default": 300},
     }
 
@@ -124,8 +154,10 @@ def get_argument_spec():
 def run(module):
     params = module.params
     api = Api.connect(params["kubeconfig"], params["context"])
-    wanted = deliver.prepare(api, params["objects"], params["labels"])
-    delivery = deliver.Delivery(api, wanted, params["field_manager"], params["force_conflicts"])
+    delivery = deliver.delivery(
+        api, params["objects"], params["labels"], params["field_manager"], apply_set=params["apply_set"],
+        prune=params["prune"], recreate=params["recreate"], force=params["force_conflicts"])
+    wanted = delivery.intent.wanted
     waited = [0.0]
 
     def settle():
@@ -137,6 +169,7 @@ def run(module):
         plan=delivery.plan,
         apply=delivery.apply,
         settle=settle if params["wait"] else None,
+        together=TOGETHER,
         report=lambda observed: {"objects": [label(manifest) for manifest in wanted], "waited": round(waited[0], 1)},
     )
 

@@ -1,10 +1,11 @@
-"""The pattern of every module that changes something: observe, plan, apply, observe again.
+"""The pattern of everything that changes something: observe, plan, apply, observe again.
 
 This is the only place that looks at check mode, and the only one that decides `changed`.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import groupby
 from typing import Any, TypeVar
 
 from ansible.module_utils.fairlead.errors import FairleadError
@@ -20,32 +21,18 @@ def converge(
     apply: Callable[[Step], None],
     report: Callable[[Observed], dict[str, Any]],
     *,
+    prepare: Callable[[Plan], None] | None = None,
     settle: Callable[[], None] | None = None,
+    together: int = 1,
 ) -> None:
     """Bring the machine to the desired state and leave through module.exit_json() or module.fail_json().
 
-    observe: reads the machine into plain data; no effects
-    plan:    pure; from what was observed to the steps that are missing
-    apply:   executes one step
-    report:  the resulting state, as the module returns it
-    settle:  waits until what is now in place also works; not called in check mode, where nothing new is in place
+    report: the resulting state, as the module returns it; the rest as reach() takes it
     """
     done: list[str] = []
     try:
-        observed = observe()
-        planned = plan(observed)
-        if planned.changed and not module.check_mode:
-            for step in planned.steps:
-                apply(step)
-                done.append(step.describe())
-            observed = observe()
-            left = plan(observed)
-            if left.changed:
-                raise FairleadError(
-                    left.steps[0].target, f"is still not as asked after: {'; '.join(done)}",
-                    "look for another program on this machine that sets it back")
-        if settle and not module.check_mode:
-            settle()
+        planned, observed = reach(observe, plan, apply, done, check_mode=module.check_mode, prepare=prepare,
+                                  settle=settle, together=together)
     except FairleadError as error:
         module.fail_json(msg=str(error), applied=done)
         return
@@ -55,3 +42,70 @@ def converge(
     for warning in planned.warnings:
         module.warn(warning)
     module.exit_json(**result)
+
+
+def reach(
+    observe: Callable[[], Observed],
+    plan: Callable[[Observed], Plan],
+    apply: Callable[[Step], None],
+    done: list[str],
+    *,
+    check_mode: bool,
+    prepare: Callable[[Plan], None] | None = None,
+    settle: Callable[[], None] | None = None,
+    together: int = 1,
+) -> tuple[Plan, Observed]:
+    """The plan that was made, and what is there now. Raises FairleadError; `done` then holds the steps that were made.
+
+    observe:  reads the machine into plain data; no effects
+    plan:     pure; from what was observed to the steps that are missing
+    apply:    executes one step
+    prepare:  whatever can fail before the first step is taken; not called in check mode
+    settle:   waits until what is now in place also works; not called in check mode, where nothing new is in place
+    together: how many steps of one turn are taken at once
+    """
+    observed = observe()
+    planned = plan(observed)
+    if check_mode:
+        return planned, observed
+    if planned.changed:
+        if prepare:
+            prepare(planned)
+        for _turn, steps in groupby(planned.steps, key=lambda step: step.turn):
+            for step in _taken(apply, list(steps), together):
+                done.append(step.describe())
+        observed = observe()
+        left = plan(observed)
+        if left.changed:
+            raise FairleadError(
+                left.steps[0].target, f"is still not as asked after: {'; '.join(done[:20])}",
+                "look for another program on this machine that sets it back")
+    if settle:
+        settle()
+    return planned, observed
+
+
+def _taken(apply: Callable[[Step], None], steps: list[Step], together: int) -> Iterator[Step]:
+    """Each step once it has been taken. After an error no further one is begun, and those under way are waited for."""
+    if together == 1 or len(steps) == 1:
+        for step in steps:
+            apply(step)
+            yield step
+        return
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - nodes take one step after the other
+
+    failure: FairleadError | None = None
+    with ThreadPoolExecutor(together) as pool:
+        pending = [(step, pool.submit(apply, step)) for step in steps]
+        for step, future in pending:
+            if future.cancelled():
+                continue
+            try:
+                future.result()
+                yield step
+            except FairleadError as error:
+                failure = failure or error
+                for _step, other in pending:
+                    other.cancel()
+    if failure:
+        raise failure

@@ -13,6 +13,7 @@ class Step:
     target: the thing, as the user would name it ("module ip_vs", "/etc/sysctl.d/90-fairlead.conf")
     before, after: its text before and after, for the diff; "" means it does not exist
     data:   what apply() needs beyond the target; never shown
+    turn:   steps that follow one another with the same turn do not depend on each other
     """
 
     action: str
@@ -20,6 +21,7 @@ class Step:
     before: str = ""
     after: str = ""
     data: Any = None
+    turn: float = 0
 
     def describe(self) -> str:
         return f"{self.action} {self.target}"

@@ -1,36 +1,20 @@
-"""The API server as this part needs it: read, server-side apply, and what kinds there are. Control node only.
+"""The API server as this part needs it: read, server-side apply, delete, and what kinds there are. Control node only.
 
-Objects are plain dictionaries over one connection that is kept open.
+Objects are plain dictionaries.
 """
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import quote
 
-from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.services.connection import Answer, Connection
 from ansible.module_utils.fairlead.services.model import Manifest, label
 from ansible.module_utils.fairlead.verify.words import plain
 
-REQUEST_SECONDS = 30
-_WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back: HTTP status, the object (or the Status that says why not), and the server's warnings."""
-
-    status: int
-    body: dict[str, Any]
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        return 200 <= self.status <= 299
+PAGE = 500  # objects of a list in one answer
 
 
 @dataclass(frozen=True)
@@ -59,11 +43,36 @@ class Api:
             return None
         return self.granted(answer, f"read {path}").body
 
+    def listed(self, path: str, selector: str = "") -> Iterator[Manifest] | None:
+        """Every object of a list, page by page; None when the user may not list, only read single objects."""
+        query = f"limit={PAGE}" + (f"&labelSelector={quote(selector, safe='')}" if selector else "")
+        first = self.send("GET", f"{path}?{query}", None)
+        return None if first.status in (403, 404) else self._pages(first, path, query)
+
+    def _pages(self, answer: Answer, path: str, query: str) -> Iterator[Manifest]:
+        while True:
+            body = self.granted(answer, f"list {path}").body
+            version, kind = body.get("apiVersion"), str(body.get("kind", "")).removesuffix("List")
+            # The elements of a list do not say themselves what they are.
+            yield from ({"apiVersion": version, "kind": kind, **entry} for entry in body.get("items") or [])
+            more = (body.get("metadata") or {}).get("continue")
+            if not more:
+                return
+            answer = self.send("GET", f"{path}?{query}&continue={quote(more, safe='')}", None)
+
     def apply(self, path: str, manifest: Manifest, manager: str, force: bool, dry_run: bool) -> Answer:
         """Server-side apply; whether it was accepted is the caller's to judge."""
         query = f"fieldManager={quote(manager, safe='')}&fieldValidation=Strict"
         query += f"&force={'true' if force else 'false'}{'&dryRun=All' if dry_run else ''}"
         return self.send("PATCH", f"{path}?{query}", json.dumps(manifest))
+
+    def delete(self, path: str, live: Manifest) -> None:
+        """This very object, not one of the same name that somebody made meanwhile; gone already is fine."""
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background",
+                   "preconditions": {"uid": live["metadata"]["uid"]}}
+        answer = self.send("DELETE", path, json.dumps(options))
+        if answer.status != 404:
+            self.granted(answer, f"delete {label(live)}")
 
     def granted(self, answer: Answer, what: str) -> Answer:
         if not answer.ok:
@@ -75,62 +84,41 @@ class Api:
     def kind(self, manifest: Manifest) -> Kind:
         """What this server knows of the object's kind; asked once per API version."""
         version, name = manifest["apiVersion"], manifest["kind"]
-        if version not in self._kinds:
-            listed = (self.get(_root(version)) or {}).get("resources") or []
-            self._kinds[version] = {entry["kind"]: Kind(entry["name"], entry["namespaced"]) for entry in listed
-                                    if "/" not in entry["name"]}
-        known = self._kinds[version].get(name)
+        known = self._known(version).get(name)
         if known is None:
             raise FairleadError(label(manifest), f'this API server knows no kind "{name}" in version "{version}"',
                                 "write a version that it serves (kubectl api-resources lists them)")
         return known
 
+    def kind_of_group(self, group: str, name: str) -> tuple[str, Kind] | None:
+        """The preferred version of a group and the kind in it; None when this server no longer knows it."""
+        version = "v1"
+        if group:
+            preferred = ((self.get(f"/apis/{quote(group, safe='')}") or {}).get("preferredVersion") or {})
+            version = preferred.get("groupVersion") or ""
+        known = self._known(version).get(name) if version else None
+        return (version, known) if known else None
+
     def path(self, manifest: Manifest) -> str:
         """Where this object lies."""
-        known, metadata = self.kind(manifest), manifest["metadata"]
-        place = f"/namespaces/{quote(metadata['namespace'], safe='')}" if known.namespaced else ""
-        return f"{_root(manifest['apiVersion'])}{place}/{known.plural}/{quote(metadata['name'], safe='')}"
+        return f"{self.folder(manifest)}/{quote(manifest['metadata']['name'], safe='')}"
+
+    def folder(self, manifest: Manifest) -> str:
+        """Where all objects of its kind and namespace lie."""
+        return folder(manifest["apiVersion"], self.kind(manifest), manifest["metadata"].get("namespace"))
+
+    def _known(self, version: str) -> dict[str, Kind]:
+        if version not in self._kinds:
+            listed = (self.get(_root(version)) or {}).get("resources") or []
+            self._kinds[version] = {entry["kind"]: Kind(entry["name"], entry["namespaced"]) for entry in listed
+                                    if "/" not in entry["name"]}
+        return self._kinds[version]
 
 
-class Connection:
-    """HTTP with the kubernetes client's configuration of address, certificates and credentials."""
-
-    def __init__(self, kubeconfig: str | None, context: str | None) -> None:
-        try:
-            from kubernetes import client, config  # noqa: PLC0415 - on the control node only
-        except ImportError as error:
-            raise FairleadError("kubernetes", missing_required_lib("kubernetes").rstrip("."),
-                                "install it for the interpreter of this host") from error
-        configuration = client.Configuration()
-        try:
-            config.load_kube_config(config_file=kubeconfig, context=context, client_configuration=configuration,
-                                    persist_config=False)
-        except (config.ConfigException, OSError, ValueError) as error:
-            raise FairleadError(kubeconfig or "kubeconfig", f"cannot be used: {error}".rstrip("."),
-                                "name a kubeconfig (and context) of this cluster that the control node can read",
-                                ) from error
-        configuration.retries = False
-        self.host = configuration.host
-        self._failures = client.ApiException
-        self._client = client.ApiClient(configuration)
-
-    def send(self, method: str, path: str, body: str | None) -> Answer:
-        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - comes with kubernetes
-
-        headers = {"Accept": "application/json"}
-        if body is not None:
-            headers["Content-Type"] = "application/apply-patch+yaml"  # JSON is YAML
-        request = self._client.param_serialize(method, path, header_params=headers, body=body,
-                                               auth_settings=["BearerToken"])
-        try:
-            answer = self._client.call_api(*request, _request_timeout=REQUEST_SECONDS)
-            text = answer.read()
-        except (self._failures, HTTPError, OSError) as error:
-            problem = getattr(error, "reason", None) or error
-            raise FairleadError(self.host, f"the API server gives no answer: {plain(problem, 500)}".rstrip("."),
-                                "start it, or name another kubeconfig") from error
-        return Answer(answer.status, _decoded(text), tuple(
-            plain(found, 500) for found in _WARNING.findall(answer.getheader("Warning") or "")))
+def folder(version: str, kind: Kind, namespace: str | None) -> str:
+    """The path of a list; without a namespace that of the whole cluster."""
+    place = f"/namespaces/{quote(namespace, safe='')}" if kind.namespaced and namespace else ""
+    return f"{_root(version)}{place}/{kind.plural}"
 
 
 def reason(answer: Answer) -> str:
@@ -139,11 +127,3 @@ def reason(answer: Answer) -> str:
 
 def _root(version: str) -> str:
     return f"/apis/{version}" if "/" in version else f"/api/{version}"
-
-
-def _decoded(text: bytes) -> dict[str, Any]:
-    try:
-        body = json.loads(text)
-    except ValueError:  # a proxy in between, for instance
-        body = {"message": text[:200].decode("utf-8", "replace")}
-    return body if isinstance(body, dict) else {"message": str(body)[:200]}

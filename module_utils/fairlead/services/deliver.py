@@ -1,83 +1,187 @@
-"""Server-side apply as a plan: what the server would make of each object, compared with what it has.
+"""Server-side apply: what the server would make of each object, compared with what it has, and doing it.
 
 Check mode and the real run share the plan, since both come from the server's own dry run. An object whose namespace is
-not there yet cannot be tried; it can only be a new one.
+not there yet cannot be tried; it can only be a new one. Requests run several at once over connections that stay open.
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.plan import Plan, Step
-from ansible.module_utils.fairlead.services import render, yaml_text
-from ansible.module_utils.fairlead.services.api import Answer, Api, reason
+from ansible.module_utils.fairlead.services import render
+from ansible.module_utils.fairlead.services.api import Api, folder
+from ansible.module_utils.fairlead.services.apply_set import PART_OF, ApplySet, Contents, is_ours
+from ansible.module_utils.fairlead.services.connection import TOGETHER, Answer
+from ansible.module_utils.fairlead.services.delivery_plan import (
+    RECREATE,
+    REMOVE,
+    Intent,
+    Observed,
+    Seen,
+    plan,
+    refused,
+    version,
+)
 from ansible.module_utils.fairlead.services.model import Manifest, label
-from ansible.module_utils.fairlead.services.schema import SERVER_FILLED
-from ansible.module_utils.fairlead.verify.words import plain
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
+GONE_SECONDS = 60  # for a deleted Service to be gone; finalizers of a load balancer take their time
 _ATTEMPTS = 5  # at an object that somebody changes between our two looks at it
-_SHOWN = 20
+_FEW = 3  # objects of one kind and namespace; more are listed in one request
 
-
-@dataclass(frozen=True)
-class Seen:
-    """live: the object as it is, None when there is none; tried: the dry run's answer, None when it was not tried."""
-
-    live: Manifest | None
-    tried: Answer | None
-
-
-@dataclass
-class Observed:
-    """By label of the object; the namespaces that are not there; warnings of the server."""
-
-    seen: dict[str, Seen] = field(default_factory=dict)
-    absent: frozenset[str] = frozenset()
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 @dataclass
 class Delivery:
-    """The objects to deliver, in order, and how."""
+    """One delivery to one API server.
+
+    force:     take fields that somebody else owns
+    only_look: compare what is there with the manifests alone, whoever applied it
+    """
 
     api: Api
-    wanted: list[Manifest]
-    manager: str
-    force: bool
+    intent: Intent
+    force: bool = False
+    only_look: bool = False
     _seen: dict[str, Seen] = field(default_factory=dict)
+    _applied: dict[str, Any] = field(default_factory=dict)  # label to the version that our own apply made
 
     def observe(self) -> Observed:
         """Look at every object that was not looked at since it was last changed."""
-        namespaces = {manifest["metadata"].get("namespace") for manifest in self.wanted} - {None}
-        absent = frozenset(name for name in namespaces if self.api.get(f"/api/v1/namespaces/{name}") is None)
-        for manifest in self.wanted:
-            if label(manifest) not in self._seen:
-                self._seen[label(manifest)] = self._look(manifest, absent)
-        return Observed(dict(self._seen), absent)
+        wanted = self.intent.wanted
+        own = {self.intent.apply_set.namespace} if self.intent.apply_set else set()
+        namespaces = sorted({manifest["metadata"].get("namespace") or "" for manifest in wanted} - {""} | own)
+        found = at_once(lambda name: self.api.get(f"/api/v1/namespaces/{name}"), namespaces)
+        absent = frozenset(name for name, namespace in zip(namespaces, found) if namespace is None)
+        left = [manifest for manifest in wanted if label(manifest) not in self._seen]
+        live = self._live([one for one in left if one["metadata"].get("namespace") not in absent])
+        looks = at_once(lambda manifest: self._look(manifest, live.get(label(manifest)), absent), left)
+        self._seen.update((label(manifest), seen) for manifest, seen in zip(left, looks))
+        parent, members = self._set()
+        return Observed(dict(self._seen), absent, parent, members)
 
     def plan(self, observed: Observed) -> Plan:
-        return plan(self.wanted, observed, self.manager)
+        return plan(self.intent, observed)
 
     def apply(self, step: Step) -> None:
-        manifest: Manifest = step.data
-        answer = self.api.apply(self.api.path(manifest), manifest, self.manager, self.force, dry_run=False)
+        if step.action == REMOVE:
+            self.api.delete(self.api.path(step.data), step.data)
+        elif step.action == RECREATE:
+            self._recreate(*step.data)
+        else:
+            self._apply(step.data)
+
+    def _apply(self, manifest: Manifest) -> None:
+        answer = self.api.apply(self.api.path(manifest), manifest, self.intent.manager, self.force, dry_run=False)
         if not answer.ok:
             raise refused({label(manifest): answer})
         self._seen.pop(label(manifest), None)
+        self._applied[label(manifest)] = version(answer.body)
 
-    def _look(self, manifest: Manifest, absent: frozenset[str]) -> Seen:
+    def _recreate(self, live: Manifest, manifest: Manifest) -> None:
+        """Delete, wait until it is gone, create. What the server then refuses is put back as it was."""
         path = self.api.path(manifest)
+        self.api.delete(path, live)
+        deadline = time.monotonic() + GONE_SECONDS
+        while self.api.get(path) is not None:
+            if time.monotonic() > deadline:
+                raise FairleadError(label(manifest), f"was deleted and is still there after {GONE_SECONDS} s",
+                                    "see which finalizer holds it (kubectl get --output yaml), then run again")
+            time.sleep(0.1)
+        try:
+            self._apply(manifest)
+        except FairleadError:
+            self.api.apply(path, render.clean(live), self.intent.manager, True, dry_run=False)
+            raise
+
+    def _live(self, manifests: list[Manifest]) -> dict[str, Manifest]:
+        """The objects that there are, by label: listed where there are several of a kind, else one by one."""
+        folders: dict[str, list[Manifest]] = {}
+        for manifest in manifests:
+            folders.setdefault(self.api.folder(manifest), []).append(manifest)
+        found: dict[str, Manifest] = {}
+        single: list[Manifest] = []
+        for place, some in folders.items():
+            listed = self.api.listed(place) if len(some) > _FEW else None
+            if listed is None:
+                single += some
+            else:
+                names = {manifest["metadata"]["name"] for manifest in some}
+                found.update((label(one), one) for one in listed if one["metadata"]["name"] in names)
+        for manifest, live in zip(single, at_once(lambda one: self.api.get(self.api.path(one)), single)):
+            if live is not None:
+                found[label(manifest)] = live
+        return found
+
+    def _look(self, manifest: Manifest, live: Manifest | None, absent: frozenset[str]) -> Seen:
         if manifest["metadata"].get("namespace") in absent:
             return Seen(None, None)
-        for _attempt in range(_ATTEMPTS):
-            live = self.api.get(path)
-            tried = self.api.apply(path, manifest, self.manager, self.force, dry_run=True)
-            # A dry run answers with the resourceVersion that it started from.
-            if not tried.ok or live is None or version(live) == version(tried.body):
+        if live is not None and version(live) == self._applied.get(label(manifest)):
+            return Seen(live, Answer(200, live))  # nobody has touched it since we applied it
+        path = self.api.path(manifest)
+        for attempt in range(_ATTEMPTS):
+            live = self.api.get(path) if attempt else live
+            wanted = _marked_like(live, manifest) if self.only_look and live else manifest
+            tried = self.api.apply(path, wanted, self.intent.manager, self.force or self.only_look, dry_run=True)
+            # A dry run answers with the resourceVersion that it started from, and with none for a new object.
+            if not tried.ok or (version(tried.body) or None) == (version(live) if live else None):
                 break
         return Seen(live, tried)
+
+    def _set(self) -> tuple[Manifest | None, list[Manifest]]:
+        """The set's ConfigMap, and the members of the kinds that it lists."""
+        chosen = self.intent.apply_set
+        if chosen is None:
+            return None, []
+        parent = self.api.get(self.api.path(chosen.parent(Contents())))
+        noted = chosen.noted(parent)
+        members = [one for kind in sorted(noted.kinds) for one in self._members(chosen, kind, noted)]
+        return parent, [one for one in members if is_ours(one, self.intent.manager)]
+
+    def _members(self, chosen: ApplySet, group_kind: str, noted: Contents) -> Iterable[Manifest]:
+        name, _dot, group = group_kind.partition(".")
+        known = self.api.kind_of_group(group, name)
+        if known is None:  # the server serves this kind no longer, so there is none of it
+            return
+        selector = f"{PART_OF}={chosen.id}"
+        everywhere = self.api.listed(folder(*known, None), selector)
+        if everywhere is not None:
+            yield from everywhere
+            return
+        for namespace in sorted(noted.namespaces | {chosen.namespace}):  # a user with rights in namespaces only
+            yield from self.api.listed(folder(*known, namespace), selector) or ()
+
+
+def delivery(
+    api: Api, objects: list[Any], labels: dict[str, str], manager: str, *, apply_set: str | None = None,
+    prune: bool = False, recreate: bool = False, force: bool = False,
+) -> Delivery:
+    """The delivery of these objects. Raises FairleadError for what is no object."""
+    chosen = ApplySet.parse(apply_set) if apply_set else None
+    if prune and not chosen:
+        raise FairleadError("prune", "needs a set to know what is ours", "name one by apply_set")
+    wanted = prepare(api, objects, {**labels, **({PART_OF: chosen.id} if chosen else {})})
+    return Delivery(api, Intent(wanted, manager, chosen, bool(chosen) and prune, recreate), force)
+
+
+def comparison(api: Api, objects: list[Any], manager: str, apply_set: str | None = None) -> Delivery:
+    """For looking only. With a set, its members that are not among the objects are differences as well."""
+    chosen = ApplySet.parse(apply_set) if apply_set else None
+    return Delivery(api, Intent(prepare(api, objects, {}), manager, chosen, bool(chosen), True), only_look=True)
+
+
+def _marked_like(live: Manifest, manifest: Manifest) -> Manifest:
+    """The manifest with the labels by which a delivery has marked the object: they are no difference."""
+    labels = live["metadata"].get("labels") or {}
+    marks = {key: labels[key] for key in (MANAGED_BY, PART_OF) if key in labels}
+    metadata = manifest["metadata"]
+    return {**manifest, "metadata": {**metadata, "labels": {**marks, **(metadata.get("labels") or {})}}}
 
 
 def prepare(api: Api, objects: list[Any], labels: dict[str, str]) -> list[Manifest]:
@@ -102,70 +206,11 @@ def _prepared(api: Api, manifest: Manifest, labels: dict[str, str]) -> Manifest:
     return {**manifest, "metadata": metadata}
 
 
-def plan(wanted: list[Manifest], observed: Observed, manager: str) -> Plan:
-    """A step for each object that the server would change. Pure."""
-    coming = {manifest["metadata"]["name"] for manifest in wanted if manifest["kind"] == "Namespace"}
-    missing = sorted(observed.absent - coming)
-    if missing:
-        raise FairleadError(f"namespace {', '.join(missing)}", "is not in the cluster",
-                            "create it, or add a Namespace to the manifests")
-    no = {name: seen.tried for name, seen in observed.seen.items() if seen.tried and not seen.tried.ok}
-    if no:
-        raise refused(no)
-    steps = tuple(step for manifest in wanted
-                  for step in _steps(manifest, observed.seen[label(manifest)], manager))
-    warnings = {f"{name}: {warning}": None for name, seen in observed.seen.items() if seen.tried
-                for warning in seen.tried.warnings}
-    return Plan(steps, f"the cluster has all {len(wanted)} objects as wanted", tuple(warnings))
+def at_once(ask: Callable[[Given], Made], given: list[Given]) -> list[Made]:
+    """The answers in order, several requests at a time."""
+    if len(given) <= 1:
+        return [ask(one) for one in given]
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - costs more than a single request
 
-
-def _steps(manifest: Manifest, seen: Seen, manager: str) -> Iterator[Step]:
-    if seen.live is None:
-        yield Step("create", label(manifest), "", text(manifest), manifest)
-        return
-    result = seen.tried.body if seen.tried else {}
-    before, after = without_noise(seen.live), without_noise(result)
-    if before != after:
-        yield Step("update", label(manifest), text(before), text(after), manifest)
-    elif owned(seen.live, manager) != owned(result, manager):
-        # Same values, but not ours to take back later: somebody else set them.
-        yield Step("take over the fields of", label(manifest), "", "", manifest)
-
-
-def without_noise(manifest: Manifest) -> Manifest:
-    """What people set or the server decided, without its bookkeeping."""
-    metadata = {key: value for key, value in manifest.get("metadata", {}).items() if key not in SERVER_FILLED}
-    return {**{key: value for key, value in manifest.items() if key != "status"}, "metadata": metadata}
-
-
-def owned(manifest: Manifest, manager: str) -> list[Any]:
-    """The fields that server-side apply has noted as this manager's."""
-    entries = manifest.get("metadata", {}).get("managedFields") or []
-    return [entry.get("fieldsV1") for entry in entries
-            if entry.get("manager") == manager and entry.get("operation") == "Apply" and not entry.get("subresource")]
-
-
-def version(manifest: Manifest) -> Any:
-    return manifest.get("metadata", {}).get("resourceVersion")
-
-
-def text(manifest: Manifest) -> str:
-    return yaml_text.dump(render.clean(manifest))
-
-
-def refused(answers: dict[str, Answer]) -> FairleadError:
-    """One error for everything that the server refuses, with field and reason, or field and owner."""
-    lines = [f"{name}: {problem}" for name, answer in answers.items() for problem in problems(answer)]
-    if len(lines) > _SHOWN:
-        lines[_SHOWN:] = [f"and {len(lines) - _SHOWN} more"]
-    conflict = any(answer.status == 409 for answer in answers.values())
-    remedy = ("leave the field to its owner, or take it by force_conflicts" if conflict
-              else "correct the manifest" if any(answer.status in (400, 422) for answer in answers.values())
-              else "see what it says")
-    return FairleadError("objects", "the API server refuses\n" + "\n".join(lines), remedy)
-
-
-def problems(answer: Answer) -> list[str]:
-    causes = (answer.body.get("details") or {}).get("causes") or []
-    return [plain(f"{cause.get('field') or '(no field)'}: {cause.get('message') or cause.get('reason')}", 500)
-            for cause in causes] or [reason(answer)]
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        return list(pool.map(ask, given))

@@ -13,6 +13,7 @@ ERROR, ADVICE = "error", "advice"
 SHOWN = 50  # findings in one message; all of them are in the module's result
 VALUE_LENGTH = 200
 SENTENCE_LENGTH = 2000
+_PLACE = ("file", "line", "column")
 _UNKNOWN = "unknown field"  # the API server's strict decoder says so
 
 
@@ -27,6 +28,7 @@ class Finding:
     message: what is wrong, as the API server's status would say it
     fix:     what to write, one imperative clause without a full stop
     level:   error (the API server refuses it, or nothing can be written) or advice
+    file, line, column: where the field stands, for what was read from a file; counted from 1
     """
 
     field: str
@@ -36,13 +38,17 @@ class Finding:
     level: str = ERROR
     item: str = ""
     object: str = ""
+    file: str = ""
+    line: int = 0
+    column: int = 0
 
     def words(self) -> str:
         fix = f" {self.fix[:1].upper()}{self.fix[1:]}." if self.fix else ""
         return plain(f"{self.item} {self.object}: {self.field}: {self.message}.{fix}", SENTENCE_LENGTH)
 
     def data(self) -> dict[str, str]:
-        return asdict(self)
+        """As a module returns it: an object from variables has no place in a file."""
+        return {key: value for key, value in asdict(self).items() if key not in _PLACE}
 
 
 def required(field: str, fix: str, detail: str = "") -> Finding:

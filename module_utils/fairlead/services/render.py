@@ -25,9 +25,14 @@ _AFTER = ("Pod", "ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job", 
 _RANK = {kind: rank for rank, kind in enumerate((*_BEFORE, "", *_AFTER))}
 
 
+def rank(kind: str) -> int:
+    """The place of a kind in the order of delivery; kinds of one rank do not depend on each other."""
+    return _RANK.get(kind, _RANK[""])
+
+
 def in_order(manifests: Iterable[Manifest]) -> list[Manifest]:
     """Clean manifests in the order of delivery."""
-    return sorted(map(clean, manifests), key=lambda manifest: (_RANK.get(manifest["kind"], _RANK[""]), path(manifest)))
+    return sorted(map(clean, manifests), key=lambda manifest: (rank(manifest["kind"]), path(manifest)))
 
 
 def clean(manifest: Manifest) -> Manifest:
@@ -55,7 +60,8 @@ def _ordered(mapping: dict[str, Any], first: tuple[str, ...]) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(value[key]) for key in sorted(value) if value[key] is not None}
+        return {key: _plain(element) if isinstance(element, (dict, list)) else element
+                for key, element in sorted(value.items()) if element is not None}
     if isinstance(value, list):
-        return [_plain(element) for element in value]
+        return [_plain(element) if isinstance(element, (dict, list)) else element for element in value]
     return value

@@ -26,7 +26,7 @@ def until_ready(
         if clock() - start >= seconds:
             more = [f"and {len(missing) - _SHOWN} more"] if len(missing) > _SHOWN else []
             raise FairleadError(f"waited {seconds:g} s for", "; ".join(missing[:_SHOWN] + more),
-                                "look at the events of its pods (kubectl describe pods), or wait longer")
+                                "look at their events (kubectl describe), or wait longer")
         sleep(LOOK_EVERY)
     return clock() - start
 
@@ -38,10 +38,10 @@ class Lookout:
         self._api = api
         self._workloads = [manifest for manifest in wanted if manifest["kind"] in _ROLLED_OUT]
         self._services = [manifest for manifest in wanted if is_service(manifest) and expects_endpoints(manifest)]
+        self._balanced = [manifest for manifest in wanted if is_service(manifest) and expects_address(manifest)]
 
     def __call__(self) -> list[str]:
-        missing = self._missing_workloads()
-        return missing + self._missing_endpoints()
+        return [*self._missing_workloads(), *self._missing_endpoints(), *self._missing_addresses()]
 
     def _missing_workloads(self) -> list[str]:
         found = [(manifest, rollout(self._api.get(self._api.path(manifest)) or {})) for manifest in self._workloads]
@@ -60,10 +60,25 @@ class Lookout:
         return [f"{label(manifest)}: no ready endpoint" for manifest in self._services]
 
 
+    def _missing_addresses(self) -> list[str]:
+        self._balanced = [manifest for manifest in self._balanced
+                          if not has_address(self._api.get(self._api.path(manifest)) or {})]
+        return [f"{label(manifest)}: no address from a load balancer" for manifest in self._balanced]
+
+
 def expects_endpoints(manifest: Manifest) -> bool:
     """Kubernetes makes endpoints only for a Service with a selector, and none for an ExternalName."""
     spec = manifest.get("spec") or {}
     return bool(spec.get("selector")) and spec.get("type") != "ExternalName"
+
+
+def expects_address(manifest: Manifest) -> bool:
+    return (manifest.get("spec") or {}).get("type") == "LoadBalancer"
+
+
+def has_address(live: Manifest) -> bool:
+    ingress = ((live.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+    return any(entry.get("ip") or entry.get("hostname") for entry in ingress)
 
 
 def has_ready_endpoint(entry: Manifest) -> bool:

@@ -13,9 +13,11 @@ _HARMFUL = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 def plain(text: object, longest: int = LONGEST) -> str:
     """The text with everything that is not plainly visible written as an escape; too long a text is cut."""
-    shown = "".join(
-        character.encode("unicode_escape").decode("ascii") if unicodedata.category(character) in _HARMFUL
-        else character for character in str(text)[:longest + 1])
+    shown = str(text)[:longest + 1]
+    if not shown.isprintable():
+        shown = "".join(
+            character.encode("unicode_escape").decode("ascii") if unicodedata.category(character) in _HARMFUL
+            else character for character in shown)
     return shown if len(shown) <= longest else shown[:longest - 1] + "…"
 
 

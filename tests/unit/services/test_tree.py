@@ -12,10 +12,20 @@ A, B = (f"{render.HEADER}kind: {name}\n" for name in "AB")
 
 def settle(directory, wanted):
     planned = tree.plan(str(directory), wanted, tree.observe(str(directory)))
-    for step in planned.steps:
-        tree.apply(str(directory), step)
+    take(directory, planned)
     assert not tree.plan(str(directory), wanted, tree.observe(str(directory))).changed
     return planned
+
+
+def take(directory, planned):
+    writer = tree.Writer(str(directory))
+    try:
+        if planned.changed:
+            writer.prepare(planned)
+        for step in planned.steps:
+            writer.apply(step)
+    finally:
+        writer.close()
 
 
 def found(directory):
@@ -94,7 +104,7 @@ def test_a_directory_swapped_for_a_link_after_the_plan(tmp_path):
     (tmp_path / "r").mkdir()
     (tmp_path / "r/n").symlink_to(outside)
     with pytest.raises(FairleadError, match="cannot be written"):
-        tree.apply(str(tmp_path / "r"), planned.steps[0])
+        take(tmp_path / "r", planned)
     assert not found(outside)
 
 

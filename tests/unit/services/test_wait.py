@@ -7,7 +7,8 @@ import pytest
 import yaml
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.services import wait
-from ansible.module_utils.fairlead.services.api import Answer, Api
+from ansible.module_utils.fairlead.services.api import Api
+from ansible.module_utils.fairlead.services.connection import Answer
 
 CASES = yaml.safe_load((Path(__file__).resolve().parents[1] / "cases/services/rollout.yml").read_text(encoding="utf-8"))
 SERVICE = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"},
