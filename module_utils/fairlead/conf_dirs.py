@@ -7,6 +7,7 @@ to /dev/null hides it altogether. Sources: sysctl.d(5), modprobe.d(5), systemd s
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 PLACES = ("etc", "run", "usr/local/lib", "usr/lib", "lib")
@@ -33,7 +34,7 @@ def read_conf_dirs(name: str, root: str = "/") -> list[ConfFile]:
             for file in sorted(found, key=lambda file: file.encode())]
 
 
-def replaced(files: list[ConfFile], path: str, text: str | None) -> list[ConfFile]:
+def replaced(files: Iterable[ConfFile], path: str, text: str | None) -> list[ConfFile]:
     """The same files with one of them written anew, or gone (None), at its place in the order."""
     name = os.path.basename(path).encode()
     rest = [file for file in files if os.path.basename(file.path).encode() != name]

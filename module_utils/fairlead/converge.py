@@ -35,9 +35,7 @@ def converge(
         observed = observe()
         planned = plan(observed)
         if planned.changed and not module.check_mode:
-            for step in planned.steps:
-                apply(step)
-                done.append(step.describe())
+            _apply_all(planned, apply, done)
             observed = observe()
             left = plan(observed)
             if left.changed:
@@ -55,3 +53,26 @@ def converge(
     for warning in planned.warnings:
         module.warn(warning)
     module.exit_json(**result)
+
+
+def _apply_all(planned: Plan, apply: Callable[[Step], None], done: list[str]) -> None:
+    """Execute the steps; what was done is appended to `done` as it is done.
+
+    A refused step ends it, unless the step is independent: then the others are done first, and one error names all that
+    was refused and what became of the rest.
+    """
+    refused: list[FairleadError] = []
+    for step in planned.steps:
+        try:
+            apply(step)
+        except FairleadError as error:
+            if not step.independent:
+                raise
+            refused.append(error)
+        else:
+            done.append(step.describe())
+    if refused:
+        first = refused[0]
+        others = [f"{error.field}={error.value!r}: {error.problem}" for error in refused[1:]]
+        fate = f"all {len(done)} other steps were done" if done else "nothing else was to do"
+        raise FairleadError(first.field, "; ".join([first.problem, *others, fate]), first.remedy, first.value)

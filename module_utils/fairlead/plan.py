@@ -13,6 +13,7 @@ class Step:
     target: the thing, as the user would name it ("module ip_vs", "/etc/sysctl.d/90-fairlead.conf")
     before, after: its text before and after, for the diff; "" means it does not exist
     data:   what apply() needs beyond the target; never shown
+    independent: when it is refused, the steps after it are done all the same, and the refusal is reported at the end
     """
 
     action: str
@@ -20,6 +21,7 @@ class Step:
     before: str = ""
     after: str = ""
     data: Any = None
+    independent: bool = False
 
     def describe(self) -> str:
         return f"{self.action} {self.target}"

@@ -14,6 +14,7 @@ As systemd-sysctl does it (src/sysctl/sysctl.c, 252 to 257; tests/parity compare
 """
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -51,9 +52,8 @@ class Line:
 
 def read_boot_files(root: str = "/") -> list[ConfFile]:
     """The files that systemd-sysctl applies at boot, in order."""
-    files = read_conf_dirs("sysctl.d", root)
     extra = read_text(root.rstrip("/") + CREDENTIAL)
-    return [*files, ConfFile(CREDENTIAL, extra)] if extra else files
+    return [*read_conf_dirs("sysctl.d", root), *([ConfFile(CREDENTIAL, extra)] if extra else [])]
 
 
 def boot_path(name: str) -> str:
@@ -104,10 +104,14 @@ def winner(lines: dict[str, Line], path: str) -> Line | None:
     return last[1] if last else None
 
 
-def procps_lines(root: str = "/") -> list[Line]:
-    """Assignments of /etc/sysctl.conf, when it is a file that systemd does not reach through sysctl.d."""
-    text = read_text(root.rstrip("/") + PROCPS_FILE)
-    return parse_lines(ConfFile(PROCPS_FILE, text)) if text else []
+def read_procps_file(root: str = "/") -> list[ConfFile]:
+    """/etc/sysctl.conf, unless a link in sysctl.d makes it one of systemd's files too."""
+    path = root.rstrip("/") + PROCPS_FILE
+    linked = os.path.realpath(path)
+    if any(os.path.realpath(root.rstrip("/") + file.path) == linked for file in read_conf_dirs("sysctl.d", root)):
+        return []
+    text = read_text(path)
+    return [ConfFile(PROCPS_FILE, text)] if text else []
 
 
 def _names(path: str) -> Iterable[str]:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -133,6 +133,13 @@ def parse(settings: Mapping[str, Any]) -> Parsed:
             problems.append(f"{key}: is the same key as {other} (keep one of them)")
     ordered = sorted((setting for _key, setting in by_path.values()), key=_order)
     return Parsed(tuple(ordered), tuple(sorted(problems)))
+
+
+def with_computed(parsed: Parsed, computed: Iterable[Setting]) -> Parsed:
+    """The user's settings and those that were worked out for him; his own word on a key counts."""
+    own = {setting.path for setting in parsed.settings}
+    more = [setting for setting in computed if setting.path not in own]
+    return Parsed(tuple(sorted([*parsed.settings, *more], key=_order)), parsed.problems)
 
 
 def _order(setting: Setting) -> tuple[bool, str]:
