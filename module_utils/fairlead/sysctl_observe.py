@@ -57,6 +57,7 @@ class Observed:
 
     live:    values by path, of the wanted keys and of those in the journal (None: there is no such key)
     files:   our files by path (None: not there)
+    unreadable: a clause on each path that is there and cannot be read; its value is None
     kernel:  its modules that would bring the absent keys (None: none is absent)
     first:   values with which absent keys will appear, as far as they are known
     side:    values of the keys that change together with another one, by that one's path
@@ -65,6 +66,7 @@ class Observed:
 
     live: Mapping[str, str | None]
     files: Mapping[str, str | None]
+    unreadable: Mapping[str, str] = field(default_factory=dict)
     kernel: Kernel | None = None
     first: Mapping[str, str] = field(default_factory=dict)
     side: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -86,10 +88,15 @@ def observe(settings: Iterable[Setting], paths: Iterable[str], journal_path: str
     journal = sysctl_journal.parse(files[journal_path], journal_path)
     wanted = [setting.path for setting in settings]
     keys = dict.fromkeys([*wanted, *journal])
-    live = {path: read_live(path, root) for path in keys}
-    absent = sorted({brought_by(path) for path in wanted if live[path] is None} - {None})
+    live, unreadable = {}, {}
+    for path in keys:
+        try:
+            live[path] = read_live(path, root)
+        except FairleadError as error:
+            live[path], unreadable[path] = None, f"{error.problem} ({error.remedy})"
+    absent = sorted({brought_by(path) for path in wanted if live[path] is None and path not in unreadable} - {None})
     return Observed(
-        live, files,
+        live, files, unreadable=unreadable,
         kernel=observe_kernel(absent, root, release) if absent else None,
         first={**INITIAL, **(conntrack.initial(_memory(root)) if "nf_conntrack" in absent else {})} if absent else {},
         # Only for keys that are new to us or go back: a node with many pods has many interfaces.

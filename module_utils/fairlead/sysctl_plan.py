@@ -85,17 +85,19 @@ def _live_steps(desired: Desired, observed: Observed, journal: Mapping[str, Entr
 def _restore_steps(desired: Desired, observed: Observed, journal: Mapping[str, Entry]) -> list[Step]:
     """Keys that are wanted no longer go back to what they were."""
     others = effective(replaced(observed.boot, desired.path, None))
+    wanted = {setting.path for setting in desired.parsed.settings}
     steps = []
     for path in _left(desired, journal):
         live, entry, line = observed.live[path], journal[path], winner(others, path)
         if live is None:
             continue
         value = sysctl_journal.earlier_value(path, entry, live, line.value if line else None)
-        side = {key: old for key, old in entry.side.items()
-                if observed.side.get(path, {}).get(key, old) != old and not any(s.path == key for s in desired.parsed.settings)}
-        if value is not None and (not same(live, value) or side):
-            before = {path: live, **{key: observed.side[path][key] for key in side}}
-            steps.append(Step("restore", path_key(path), _lines(before), _lines({path: value, **side}),
+        # All of them are looked at again after the write, which changes them; only what differs now is shown.
+        side = {key: old for key, old in entry.side.items() if key not in wanted}
+        shown = {key: old for key, old in side.items() if observed.side.get(path, {}).get(key, old) != old}
+        if value is not None and (shown or not same(live, value)):
+            before = {path: live, **{key: observed.side[path][key] for key in shown}}
+            steps.append(Step("restore", path_key(path), _lines(before), _lines({path: value, **shown}),
                               data=(path, {path: value, **side}), independent=True))
     return steps
 
@@ -146,18 +148,21 @@ def _is_late(setting: Setting, observed: Observed) -> bool:
     """Not there, and allowed to come with its module whenever that is loaded."""
     if not setting.late or observed.live[setting.path] is not None:
         return False
-    module, kernel = brought_by(setting.path), observed.kernel
-    return module is not None and kernel is not None and kernel.found[module].state == LOADABLE
+    return _comes(setting, observed)
 
 
 def _comes(setting: Setting, observed: Observed) -> bool:
     module, kernel = brought_by(setting.path), observed.kernel
-    return module is not None and kernel is not None and kernel.found[module].state == LOADABLE
+    if setting.path in observed.unreadable:
+        return False
+    return module is not None and kernel is not None and module in kernel.found and kernel.found[module].state == LOADABLE
 
 
 def why_absent(setting: Setting, observed: Observed) -> str:
     """One clause on a key that is not there and will not come by itself."""
     module, kernel = brought_by(setting.path), observed.kernel
+    if setting.path in observed.unreadable:
+        return f"{setting.key}: {observed.unreadable[setting.path]}"
     if module is None or kernel is None:
         if setting.path.startswith("net/ipv6/"):
             return f"{setting.key}: the kernel has no such key (is IPv6 switched off on this node?)"

@@ -11,6 +11,7 @@ import os
 import runpy
 import signal
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -42,17 +43,6 @@ def run_module(name: str, arguments: dict[str, Any], *, check: bool = False, kil
     return json.loads(printed)
 
 
-def every_kill(name: str, arguments: dict[str, Any]):
-    """Yields the number of each effect after the module was killed right before it, until it came to its end."""
-    for number in itertools.count(1):
-        try:
-            run_module(name, arguments, kill_at=number)
-        except Killed:
-            yield number
-        else:
-            return
-
-
 def _become(name: str, arguments: dict[str, Any], check: bool, kill_at: int | None, writer: int) -> None:
     try:
         sys.stdout = os.fdopen(writer, "w", encoding="utf-8")
@@ -66,6 +56,8 @@ def _become(name: str, arguments: dict[str, Any], check: bool, kill_at: int | No
         runpy.run_path(str(LIBRARY / f"{name}.py"), run_name="__main__")
     except SystemExit:
         sys.stdout.flush()
+    except Exception:  # noqa: BLE001 - a fork must not go on as a second test run, whatever happened in it
+        traceback.print_exc()
     finally:
         os._exit(0)
 
