@@ -80,8 +80,7 @@ def findings(desired: Desired, observed: Observed) -> list[str]:
         if step.action in ("set", "restore"):
             sentences.append(f"{step.target} is {step.before or 'not there'}, asked is {step.after}")
         elif step.target != desired.journal:
-            sentences.append(f"{step.target} {'is not there' if not step.before else 'differs from what the role writes'}"
-                             if step.action != "remove" else f"{step.target} is there and is not wanted")
+            sentences.append(files.finding(step))
     return [*sentences, *boot_findings(desired, observed)]
 
 

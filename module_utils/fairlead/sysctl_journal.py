@@ -73,7 +73,8 @@ def render(entries: Mapping[str, Entry]) -> str | None:
     if not entries:
         return None
     lines = [f"  {json.dumps(key)}: {json.dumps(_plain(entry), sort_keys=True)}" for key, entry in sorted(entries.items())]
-    return '{"version": %d, "keys": {\n%s\n}}\n' % (_VERSION, ",\n".join(lines))
+    body = ",\n".join(lines)
+    return f'{{"version": {_VERSION}, "keys": {{\n{body}\n}}}}\n'
 
 
 def _plain(entry: Entry) -> dict[str, Any]:

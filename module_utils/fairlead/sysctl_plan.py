@@ -3,11 +3,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ansible.module_utils.fairlead import sysctl_journal
+from ansible.module_utils.fairlead import files, sysctl_journal
 from ansible.module_utils.fairlead.conf_dirs import replaced
 from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.kernel_modules_missing import package_remedy
 from ansible.module_utils.fairlead.kernel_modules_observe import LOADABLE, MISSING
-from ansible.module_utils.fairlead.kernel_modules_plan import package_remedy
 from ansible.module_utils.fairlead.plan import Plan, Step
 from ansible.module_utils.fairlead.sysctl_boot import effective, winner
 from ansible.module_utils.fairlead.sysctl_files import Desired, boot_values, current, texts
@@ -36,14 +36,14 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     refusal = _refusal(coming, observed) if coming else None
     journal = sysctl_journal.parse(observed.files[desired.journal], desired.journal)
     begun, settled = _journals(desired, observed, journal)
-    steps = [*_file_step(desired.journal, observed.files[desired.journal], begun),
+    steps = [*files.step(desired.journal, observed.files[desired.journal], begun),
              *_live_steps(desired, observed, journal),
              *_restore_steps(desired, observed, journal)]
     values = boot_values(desired, observed)
     for path, text in texts(desired, values).items():
         data = (values, settings) if path == desired.path else None
-        steps += _file_step(path, observed.files[path], text, data)
-    steps += _file_step(desired.journal, begun, settled, {key: journal[key] for key in _left(desired, journal)})
+        steps += files.step(path, observed.files[path], text, data)
+    steps += files.step(desired.journal, begun, settled, {key: journal[key] for key in _left(desired, journal)})
     if coming and not steps:
         # All would be well with the module loaded. It is not, and a real run has to say so.
         steps.append(Step("expect", _keys(coming)))
@@ -112,14 +112,6 @@ def _lines(values: Mapping[str, str]) -> str:
 def _left(desired: Desired, journal: Mapping[str, Entry]) -> list[str]:
     wanted = {setting.path for setting in desired.parsed.settings}
     return [path for path in journal if path not in wanted]
-
-
-def _file_step(path: str, before: str | None, after: str | None, data: object = None) -> list[Step]:
-    if before == after:
-        return []
-    if after is None:
-        return [Step("remove", path, before or "", "", data)]
-    return [Step("write", path, before or "", after, data)]
 
 
 def boot_findings(desired: Desired, observed: Observed) -> list[str]:

@@ -11,6 +11,7 @@ from modules import Killed, run_module
 from namespaces import cover, fresh_devices
 from settings import DROPIN, JOURNAL, WANTED, everything, settle
 
+
 def restore() -> None:
     """A key set by the node's owner comes back, and so does every other one of 600."""
     Path("/proc/sys/net/ipv4/ip_local_reserved_ports").write_text("8080,9000-9100")

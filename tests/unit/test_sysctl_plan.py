@@ -8,6 +8,7 @@ from ansible.module_utils.fairlead.sysctl_files import check_path
 from ansible.module_utils.fairlead.sysctl_observe import parse_dropin
 from sysctl_node import BRIDGE, FORWARD, RELEASE, Node
 
+
 @pytest.fixture
 def node(tmp_path):
     return Node(tmp_path)
