@@ -160,10 +160,21 @@ def doubly_owned(owner: str, paths: set[str], block: Mapping[str, Any]) -> list[
             for path in sorted(paths & written)]
 
 
+def block_of(kube_proxy_config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The conntrack block that the user wrote, or an empty one."""
+    block = kube_proxy_config.get("conntrack")
+    return block if isinstance(block, Mapping) else {}
+
+
+def size_by_block(version: str, cores: int, block: Mapping[str, Any]) -> int:
+    """nf_conntrack_max as kube-proxy sets it with this block; 0 when it leaves the key alone."""
+    given = {name: block[name] for name in ("maxPerCore", "min") if isinstance(block.get(name), int)}
+    return kube_proxy_max(version, cores, given.get("maxPerCore", 32768), given.get("min", 131072))
+
+
 def check_owner(owner: str, wanted: Iterable[Setting], kube_proxy_config: Mapping[str, Any]) -> None:
     """Raises FairleadError when both would write a key."""
-    block = kube_proxy_config.get("conntrack") or {}
-    both = doubly_owned(owner, {setting.path for setting in wanted}, block if isinstance(block, Mapping) else {})
+    both = doubly_owned(owner, {setting.path for setting in wanted}, block_of(kube_proxy_config))
     if both:
         raise FairleadError("node_sysctl_conntrack_owner", "; ".join(both), "give every key one owner; nothing was changed",
                             owner)
