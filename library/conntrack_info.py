@@ -50,8 +50,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 conntrack:
-  description: The table, how full it is, and the memory that it takes when it is full. Empty when connection tracking is
-    not in the kernel.
+  description: The table, how full it is, and the memory that it takes when it is full. Empty when connection
+    tracking is not in the kernel.
   returned: success
   type: dict
   sample: {max: 131072, buckets: 65536, count: 512, full_percent: 0.4, memory_mib: 48.5}

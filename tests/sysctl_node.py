@@ -59,7 +59,8 @@ class Node:
         return [step.describe() for step in self.plan(settings).steps if step.target not in others]
 
     def run(self, settings: dict) -> list[str]:
-        """What a real run does: the steps; then nothing is left. Those of the journal and the udev rule are not shown."""
+        """What a real run does: the steps; then nothing is left. Those of the journal and the udev rule are not
+        shown."""
         planned, shown, apply = self.plan(settings), self.steps(settings), self.applier(settings)
         for step in planned.steps:
             apply(step)

@@ -1,12 +1,13 @@
 """Connection tracking: how large kube-proxy would make its table, the settings that say so, and what they cost.
 
-Sources: k8s.io/kubernetes pkg/proxy/conntrack/sysctls.go of 1.36.1, 1.36.3 and 1.37.2, cmd/kube-proxy/app/server_linux.go
-of 1.34 and 1.35, pkg/proxy/apis/config/v1alpha1/defaults.go; kernel net/netfilter/nf_conntrack_core.c.
+Sources: k8s.io/kubernetes pkg/proxy/conntrack/sysctls.go of 1.36.1, 1.36.3 and 1.37.2,
+cmd/kube-proxy/app/server_linux.go of 1.34 and 1.35, pkg/proxy/apis/config/v1alpha1/defaults.go; kernel
+net/netfilter/nf_conntrack_core.c.
 
-kube-proxy's size is max-per-core times the machine's processors, or min where that is larger; from 1.36 on never more than
-1,048,576 when the product is above that, even if min is (k/k#137002). Its hash table gets at least a quarter as many
-buckets. Up to 1.36.3 kube-proxy also lowers a larger limit to its own; 1.37 only raises (k/k#142035), and so do we, for
-every release.
+kube-proxy's size is max-per-core times the machine's processors, or min where that is larger; from 1.36 on never more
+than 1,048,576 when the product is above that, even if min is (k/k#137002). Its hash table gets at least a quarter as
+many buckets. Up to 1.36.3 kube-proxy also lowers a larger limit to its own; 1.37 only raises (k/k#142035), and so do
+we, for every release.
 """
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ TIMEOUTS = {
 }
 BE_LIBERAL = f"{_TREE}tcp_be_liberal"
 
-# Fields of kube-proxy's conntrack block and the keys that it then writes. The first four are set when they are left out.
+# Fields of kube-proxy's conntrack block and the keys that it then writes. The first four are set when they are left
+# out.
 KUBE_PROXY_FIELDS = {
     "maxPerCore": (MAX, BUCKETS),
     "min": (MAX, BUCKETS),
@@ -83,8 +85,8 @@ def wish(options: Mapping[str, Any]) -> Wish:
 
 
 def kube_proxy_max(version: str, cores: int, max_per_core: int = 32768, minimum: int = 131072) -> int:
-    """nf_conntrack_max as kube-proxy of that release computes it; 0 when it leaves the key alone. An empty version counts
-    as the newest."""
+    """nf_conntrack_max as kube-proxy of that release computes it; 0 when it leaves the key alone. An empty version
+    counts as the newest."""
     if max_per_core <= 0:
         return 0
     scaled = max_per_core * cores
@@ -135,7 +137,7 @@ def parse_slab(text: str) -> int | None:
 
 
 def parse_cpus(text: str) -> int:
-    """How many processors a list such as "0-3,8" names (/sys/devices/system/cpu/online, which kube-proxy 1.37 reads)."""
+    """How many processors a list names, such as "0-3,8" in /sys/devices/system/cpu/online (kube-proxy 1.37 too)."""
     parts = [part.partition("-") for part in text.strip().split(",") if part]
     return sum(int(high or low) - int(low) + 1 for low, _dash, high in parts)
 
@@ -150,8 +152,8 @@ def doubly_owned(owner: str, paths: set[str], block: Mapping[str, Any]) -> list[
     the conntrack block that the user wrote into kube-proxy's configuration."""
     if owner == NODE:
         return [f"kube_proxy_config.conntrack.{field}={block[field]!r} makes kube-proxy write "
-                f"{_dotted(KUBE_PROXY_FIELDS[field])}, which node_sysctl_conntrack_owner=node gives to this node's settings; "
-                "remove the field, or set node_sysctl_conntrack_owner: kube_proxy"
+                f"{_dotted(KUBE_PROXY_FIELDS[field])}, which node_sysctl_conntrack_owner=node gives to this node's "
+                "settings; remove the field, or set node_sysctl_conntrack_owner: kube_proxy"
                 for field in sorted(block)
                 if field in KUBE_PROXY_FIELDS and block[field] is not None and not _is_zero(block[field])]
     written = {path for field in KUBE_PROXY_FIELDS if _writes(field, block) for path in KUBE_PROXY_FIELDS[field]}
@@ -176,8 +178,8 @@ def check_owner(owner: str, wanted: Iterable[Setting], kube_proxy_config: Mappin
     """Raises FairleadError when both would write a key."""
     both = doubly_owned(owner, {setting.path for setting in wanted}, block_of(kube_proxy_config))
     if both:
-        raise FairleadError("node_sysctl_conntrack_owner", "; ".join(both), "give every key one owner; nothing was changed",
-                            owner)
+        raise FairleadError("node_sysctl_conntrack_owner", "; ".join(both),
+                            "give every key one owner; nothing was changed", owner)
 
 
 def _writes(field: str, block: Mapping[str, Any]) -> bool:

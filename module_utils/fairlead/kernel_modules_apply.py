@@ -33,7 +33,8 @@ def apply(desired: Desired, step: Step, commands: Commands, root: str = "/") -> 
         _run(commands, ["modprobe", "--", step.data], step.target,
              "look into dmesg and /etc/modprobe.d on the node; a container cannot load modules, its host has to")
     elif step.action == "unload":
-        _run(commands, ["rmmod", "--", step.data], step.target, "see who uses it in /proc/modules, or leave it until the next boot")
+        _run(commands, ["rmmod", "--", step.data], step.target,
+             "see who uses it in /proc/modules, or leave it until the next boot")
     elif step.action in ("set", "restore"):
         module, name = step.data
         parameters.write(module, name, step.after, root)

@@ -1,8 +1,8 @@
-"""What stands in the way of loading a module that is on disk: the rules of modprobe.d, the kernel's command line, and the
-right to load at all. Pure, but for one reader.
+"""What stands in the way of loading a module that is on disk: the rules of modprobe.d, the kernel's command line, and
+the right to load at all. Pure, but for one reader.
 
-Sources: modprobe.d(5); kmod libkmod-config.c; systemd src/modules-load (it honours deny lists, `modprobe NAME` does not);
-kernel Documentation/admin-guide/kernel-parameters.txt (module_blacklist).
+Sources: modprobe.d(5); kmod libkmod-config.c; systemd src/modules-load (it honours deny lists, `modprobe NAME` does
+not); kernel Documentation/admin-guide/kernel-parameters.txt (module_blacklist).
 """
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible.module_utils.fairlead.conf_dirs import ConfFile, read_conf_dirs
 from ansible.module_utils.fairlead.files import read_text
 from ansible.module_utils.fairlead.kernel_modules_wanted import normalise
 
-_NOTHING = ("/bin/false", "/bin/true", "/usr/bin/false", "/usr/bin/true", "/sbin/nologin", "/usr/sbin/nologin", "false", "true")
+_NOTHING = ("false", "nologin", "true")  # programs, wherever they lie
 _CAP_SYS_MODULE = 16  # linux/capability.h
 
 
@@ -28,8 +28,8 @@ class Option:
 
 @dataclass(frozen=True)
 class Rules:
-    """denied, replaced: file and line by module; options: by module and parameter, the last one counts; right: whether this
-    process may load modules."""
+    """denied, replaced: file and line by module; options: by module and parameter, the last one counts; right:
+    whether this process may load modules."""
 
     denied: Mapping[str, str] = field(default_factory=dict)
     replaced: Mapping[str, str] = field(default_factory=dict)
@@ -53,7 +53,7 @@ def parse_rules(files: Iterable[ConfFile], cmdline: str = "", status: str = "") 
             place, name = f"{file.path}:{number}", normalise(words[1])
             if words[0] == "blacklist":
                 denied[name] = place
-            elif words[0] == "install" and len(words) > 2 and words[2] in _NOTHING:
+            elif words[0] == "install" and len(words) > 2 and os.path.basename(words[2]) in _NOTHING:
                 replaced[name] = place
             elif words[0] == "options":
                 for word in words[2:]:
@@ -76,8 +76,8 @@ def why_blocked(name: str, rules: Rules, locked: bool) -> str | None:
     if locked:
         return "kernel.modules_disabled=1 forbids loading until the next boot; remove what sets that key and reboot"
     if not rules.right:
-        return "this process may not load modules (no CAP_SYS_MODULE); run as root on the machine itself, since a container " \
-               "cannot load modules"
+        return ("this process may not load modules (no CAP_SYS_MODULE); run as root on the machine itself, since a "
+                "container cannot load modules")
     return None
 
 

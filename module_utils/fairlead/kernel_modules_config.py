@@ -1,5 +1,5 @@
-"""The kernel's own list of what was built in: its configuration, for kernels that come without /lib/modules and for modules
-without parameters, which no other file names there.
+"""The kernel's own list of what was built in: its configuration, for kernels that come without /lib/modules and for
+modules without parameters, which no other file names there.
 
 Source: the Kconfig and Makefiles of Linux 6.12 under net/ and drivers/net.
 """

@@ -14,7 +14,8 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Journal:
-    """modules: whether it was in the kernel when we came; parameters: their values then (None: not shown, or not there)."""
+    """modules: whether it was in the kernel when we came; parameters: their values then (None: not shown, or not
+    there)."""
 
     modules: Mapping[str, bool] = field(default_factory=dict)
     parameters: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
@@ -24,7 +25,8 @@ class Journal:
         both = {module: {**values, **self.parameters.get(module, {})} for module, values in parameters.items()}
         return Journal({**modules, **self.modules}, {**self.parameters, **both})
 
-    def only(self, wanted: Collection[str], left: Collection[str], parameters: Mapping[str, Collection[str]]) -> Journal:
+    def only(self, wanted: Collection[str], left: Collection[str],
+             parameters: Mapping[str, Collection[str]]) -> Journal:
         """Without what is wanted no longer, apart from modules that came with us and are still there."""
         kept = {module: {name: value for name, value in values.items() if name in parameters.get(module, ())}
                 for module, values in self.parameters.items()}
@@ -52,8 +54,9 @@ def parse(text: str | None, path: str = PATH) -> Journal:
         content: Any = json.loads(text)
         if content["version"] != _VERSION:
             raise ValueError(f"version {content['version']!r} is not {_VERSION}")
-        return Journal(dict(content["modules"]), {module: dict(values) for module, values in content["parameters"].items()})
+        parameters = {module: dict(values) for module, values in content["parameters"].items()}
+        return Journal(dict(content["modules"]), parameters)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise FairleadError(path, f"is not a journal of this version of Fairlead: {error}",
-                            "restore it from a backup, or move it away: what was loaded before Fairlead is then forgotten"
-                            ) from error
+                            "restore it from a backup, or move it away: what was loaded before Fairlead is then "
+                            "forgotten") from error

@@ -1,4 +1,5 @@
-"""Parameters of modules: how the user writes them, what the kernel shows of them, and the file that gives them at load time."""
+"""Parameters of modules: how the user writes them, what the kernel shows of them, and the file that gives them at
+load time."""
 from __future__ import annotations
 
 import os
@@ -45,7 +46,8 @@ def parse(parameters: Mapping[str, Any]) -> dict[str, dict[str, str]]:
             else:
                 parsed.setdefault(normalise(str(module)), {})[normalise(str(name))] = text
     if problems:
-        raise FairleadError("parameters", "; ".join(sorted(problems)), "write them as {nf_conntrack: {hashsize: 65536}}")
+        raise FairleadError("parameters", "; ".join(sorted(problems)),
+                            "write them as {nf_conntrack: {hashsize: 65536}}")
     return parsed
 
 
@@ -69,7 +71,8 @@ def _found(path: str) -> Found:
 
 
 def same(module: str, name: str, wanted: str, found: str) -> bool:
-    """Whether the kernel shows what was asked: Y is 1 for a flag, 0x10 is 16, and the connection table is rounded up."""
+    """Whether the kernel shows what was asked: Y is 1 for a flag, 0x10 is 16, and the connection table is rounded
+    up."""
     if wanted == found or (wanted in _TRUE and found == "Y") or (wanted in _FALSE and found == "N"):
         return True
     try:
@@ -89,7 +92,8 @@ def write(module: str, name: str, value: str, root: str = "/") -> None:
             os.close(descriptor)
     except OSError as error:
         raise FairleadError(f"{module}.{name}", f"the kernel does not take this value: {error.strerror}",
-                            "write a value that `modinfo --parameters` allows, as root on the machine itself", value) from error
+                            "write a value that `modinfo --parameters` allows, as root on the machine itself",
+                            value) from error
 
 
 def file_text(parameters: Parameters) -> str | None:

@@ -1,7 +1,7 @@
 """From wanted and observed modules to steps. Pure.
 
-Order: the journal, so that what was there before is on disk; the parameters, which a module takes when it is loaded; the
-modules; then the file for boot, since a name that cannot be loaded now must not be left for the next boot.
+Order: the journal, so that what was there before is on disk; the parameters, which a module takes when it is loaded;
+the modules; then the file for boot, since a name that cannot be loaded now must not be left for the next boot.
 """
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class Desired:
 
 @dataclass(frozen=True)
 class Observed:
-    """The node: its kernel, our files, the parameters in the kernel, who uses which module, and what forbids loading."""
+    """The node: its kernel, our files, the parameters in the kernel, who uses which module, and what forbids
+    loading."""
 
     kernel: Kernel
     file: str | None
@@ -58,8 +59,8 @@ def real_names(desired: Desired, kernel: Kernel) -> tuple[str, ...]:
 
 
 def file_text(desired: Desired, kernel: Kernel) -> str | None:
-    """The file for boot, or None when nothing is wanted. Built-in modules stand in it too: systemd passes over them, and
-    after a change of the kernel they may have become loadable."""
+    """The file for boot, or None when nothing is wanted. Built-in modules stand in it too: systemd passes over them,
+    and after a change of the kernel they may have become loadable."""
     if not desired.names:
         return None
     head = (files.OWNER_LINE,
@@ -87,12 +88,13 @@ def plan(desired: Desired, observed: Observed) -> Plan:
         *files.step(desired.path, observed.file, file_text(desired, kernel)),
         *(Step("unload", f"module {name}", "loaded", "not loaded", data=name) for name in gone),
     ]
-    settled = begun.only(set(real_names(desired, kernel)), _still_ours(desired, observed, before, gone), desired.parameters)
-    # That a module of an earlier mode has left the kernel with a reboot is no change of ours, and waits for the next one.
+    settled = begun.only(real_names(desired, kernel), _still_ours(desired, observed, before, gone), desired.parameters)
+    # That a module of an earlier mode left the kernel with a reboot is no change of ours, and waits for the next one.
     if steps or begun != before or not desired.names:
         first = files.step(desired.journal, observed.journal, begun.render())
         steps = [*first, *steps, *files.step(desired.journal, begun.render(), settled.render())]
-    return Plan(tuple(steps), _unchanged(desired), (*_warnings(desired, observed, before, gone), *boot_findings(desired, observed)))
+    warnings = (*_warnings(desired, observed, before, gone), *boot_findings(desired, observed))
+    return Plan(tuple(steps), _unchanged(desired), warnings)
 
 
 def _unchanged(desired: Desired) -> str:
@@ -123,14 +125,19 @@ def _parameter_steps(desired: Desired, observed: Observed, journal: Journal) -> 
     steps = []
     for module, values in sorted(desired.parameters.items()):
         for name, found in _found(observed, module, values).items():
-            if found.writable and (found.value is None or not module_parameters.same(module, name, values[name], found.value)):
-                steps.append(Step("set", f"{module}.{name}", found.value or "", values[name], (module, name), independent=True))
+            if found.writable and not _as_asked(module, name, values[name], found):
+                steps.append(Step("set", f"{module}.{name}", found.value or "", values[name], (module, name),
+                                  independent=True))
     for module, name, value in journal.left(desired.parameters):
         found = observed.parameters.get(module, {}).get(name)
         if found and found.writable and value is not None and found.value != value:
             # Not independent: were it refused, the journal must not forget the value.
             steps.append(Step("restore", f"{module}.{name}", found.value or "", value, (module, name)))
     return steps
+
+
+def _as_asked(module: str, name: str, wanted: str, found: module_parameters.Found) -> bool:
+    return found.value is not None and module_parameters.same(module, name, wanted, found.value)
 
 
 def _left(desired: Desired, observed: Observed, journal: Journal) -> list[str]:
@@ -157,13 +164,16 @@ def _still_ours(desired: Desired, observed: Observed, journal: Journal, gone: li
 
 def _warnings(desired: Desired, observed: Observed, journal: Journal, gone: list[str]) -> list[str]:
     stay = sorted(_still_ours(desired, observed, journal, gone)) if desired.unload else []
-    words = [f"module {name} stays in the kernel: it is in use {observed.users[name][0]} times" +
-             (f" (by {', '.join(sorted(observed.users[name][1]))})" if observed.users[name][1] else "") for name in stay]
+    words = []
+    for name in stay:
+        times, users = observed.users[name]
+        by = f" (by {', '.join(sorted(users))})" if users else ""
+        words.append(f"module {name} stays in the kernel: it is in use {times} times{by}")
     for module, values in sorted(desired.parameters.items()):
         for name, found in _found(observed, module, values).items():
-            if module in observed.parameters and not found.writable and (
-                    found.value is None or not module_parameters.same(module, name, values[name], found.value)):
-                words.append(f"{module}.{name} is {found.value or 'not shown by the kernel'}, asked is {values[name]}: it can only be "
+            waits = module in observed.parameters and not found.writable
+            if waits and not _as_asked(module, name, values[name], found):
+                words.append(f"{module}.{name} is {found.value or 'not shown'}, asked is {values[name]}: it can only be "
                              "given when the module is loaded; reboot, or unload the module while nobody uses it")
     return words
 
@@ -179,11 +189,11 @@ def boot_findings(desired: Desired, observed: Observed) -> list[str]:
             given = rules.cmdline.get(f"{module}.{name}")
             if _is_builtin(observed.kernel, module):
                 if given is None or not module_parameters.same(module, name, value, given):
-                    found.append(f"{module}.{name}: the module is built in, so modprobe.d does not reach it at boot; add "
-                                 f"{module}.{name}={value} to the kernel's command line")
+                    found.append(f"{module}.{name}: the module is built in, so modprobe.d does not reach it at boot; "
+                                 f"add {module}.{name}={value} to the kernel's command line")
             elif option and not option.place.startswith(f"{desired.options_path}:") and option.value != value:
-                found.append(f"{option.place} gives {module} {name}={option.value} and wins over {desired.options_path}, which asks "
-                             f"for {value}; remove it there")
+                found.append(f"{option.place} gives {module} {name}={option.value} and wins over "
+                             f"{desired.options_path}, which asks for {value}; remove it there")
     return found
 
 

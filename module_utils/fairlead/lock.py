@@ -17,10 +17,11 @@ PATIENCE = 120.0  # seconds; a run on an emulated node takes ten
 
 @contextlib.contextmanager
 def node_lock(wanted: bool, path: str = PATH, patience: float = PATIENCE) -> Iterator[None]:
-    """Hold the node for the block, when `wanted` (check mode writes nothing and does without). The kernel gives it back when
-    the process ends, however it ends.
+    """Hold the node for the block, when `wanted` (check mode writes nothing and does without). The kernel gives it
+    back when the process ends, however it ends.
 
-    Raises FairleadError when it cannot be had: no right to write to /run, or another run holds it for `patience` seconds.
+    Raises FairleadError when it cannot be had: no right to write to /run, or another run holds it for `patience`
+    seconds.
     """
     if not wanted:
         yield

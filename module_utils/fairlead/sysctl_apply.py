@@ -16,8 +16,8 @@ from ansible.module_utils.fairlead.sysctl_settings import path_key, same
 
 @dataclass
 class Applier:
-    """Executes the steps of one plan and remembers which keys the kernel refused: they do not get into the drop-in, and stay
-    in the journal."""
+    """Executes the steps of one plan and remembers which keys the kernel refused: they do not get into the drop-in,
+    and stay in the journal."""
 
     desired: Desired
     root: str = "/"
@@ -88,8 +88,9 @@ def conntrack_report(table: dict[str, int]) -> dict[str, Any]:
     if not table:
         return {}
     size, buckets, count = table["max"], table["buckets"], table["count"]
-    return {"max": size, "buckets": buckets, "count": count, "full_percent": round(100 * count / size, 1) if size else 0.0,
-            "memory_mib": conntrack.memory_mib(size, buckets, table["entry_bytes"] - conntrack.EXTENSION_BYTES)}
+    return {"max": size, "buckets": buckets, "count": count,
+            "full_percent": round(100 * count / size, 1) if size else 0.0,
+            "memory_mib": conntrack.memory_mib(size, buckets, table["entry_bytes"])}
 
 
 def conntrack_warnings(table: dict[str, int]) -> list[str]:

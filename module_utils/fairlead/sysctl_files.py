@@ -72,8 +72,8 @@ def modprobe_text(values: Mapping[str, str]) -> str | None:
 
 
 def udev_text(settings: Iterable[Setting]) -> str | None:
-    """One rule for each module that brings one of the keys, as sysctl.d(5) advises: a module that is loaded on demand comes
-    after systemd-sysctl.service has passed over its keys."""
+    """One rule for each module that brings one of the keys, as sysctl.d(5) advises: a module that is loaded on demand
+    comes after systemd-sysctl.service has passed over its keys."""
     modules = sorted({module for setting in settings for module in [brought_by(setting.path)] if module})
     if not modules:
         return None
@@ -82,7 +82,7 @@ def udev_text(settings: Iterable[Setting]) -> str | None:
         trees = dict.fromkeys(tree for tree, brings in BROUGHT_BY.items() if brings == module)
         words = " ".join(f"--prefix=/{tree}" for tree in trees)
         rules.append(f'ACTION=="add", SUBSYSTEM=="module", KERNEL=="{module}", RUN+="{_SYSTEMD_SYSCTL} {words}"')
-    return "\n".join([OWNER_LINE, "# Keys come with these modules, which may be loaded after systemd-sysctl.service has run.",
+    return "\n".join([OWNER_LINE, "# These modules bring keys, and may be loaded after systemd-sysctl.service has run.",
                       *rules]) + "\n"
 
 
@@ -100,8 +100,9 @@ def boot_values(desired: Desired, observed: Observed) -> dict[str, str]:
 
 
 def _boot_value(setting: Setting, kept: str | None, live: str | None, other: str | None) -> str:
-    """A limit keeps what our file holds, or else what is live or what another file asks for, when that is further: our file
-    must not undo at boot what the kernel or another program made of it. A list keeps what all of them hold."""
+    """A limit keeps what our file holds, or else what is live or what another file asks for, when that is further:
+    our file must not undo at boot what the kernel or another program made of it. A list keeps what all of them
+    hold."""
     if setting.compare == EXACT:
         return setting.value
     if setting.compare == INCLUDES:
@@ -114,8 +115,8 @@ def _boot_value(setting: Setting, kept: str | None, live: str | None, other: str
 
 
 def current(setting: Setting, observed: Observed, journal: Mapping[str, sysctl_journal.Entry]) -> str | None:
-    """The live value, or the one with which the key is going to appear; of a list without the elements that we added and no
-    longer want."""
+    """The live value, or the one with which the key is going to appear; of a list without the elements that we added
+    and no longer want."""
     value = observed.live[setting.path]
     if value is None:
         return observed.first.get(setting.path)

@@ -1,7 +1,7 @@
 """What the keys held before Fairlead came: written before the first change, read when a key is wanted no longer. Pure.
 
-The file is JSON with one key a line, so that a difference can be read. An entry is made once and never made anew while its
-key is wanted: a value that somebody sets by hand meanwhile is not the node's earlier value.
+The file is JSON with one key a line, so that a difference can be read. An entry is made once and never made anew
+while its key is wanted: a value that somebody sets by hand meanwhile is not the node's earlier value.
 """
 from __future__ import annotations
 
@@ -72,7 +72,8 @@ def render(entries: Mapping[str, Entry]) -> str | None:
     """The file's text; None when there is nothing to remember and so no file."""
     if not entries:
         return None
-    lines = [f"  {json.dumps(key)}: {json.dumps(_plain(entry), sort_keys=True)}" for key, entry in sorted(entries.items())]
+    lines = [f"  {json.dumps(key)}: {json.dumps(_plain(entry), sort_keys=True)}"
+             for key, entry in sorted(entries.items())]
     body = ",\n".join(lines)
     return f'{{"version": {_VERSION}, "keys": {{\n{body}\n}}}}\n'
 
@@ -83,8 +84,8 @@ def _plain(entry: Entry) -> dict[str, Any]:
 
 
 def begun(entry: Entry | None, setting: Setting, live: str | None, boot: str | None, side: Mapping[str, str]) -> Entry:
-    """The entry that has to be on disk before the key is changed. Of a list or limit it holds all that we have ever asked
-    for, since all of it may be in the kernel because of us."""
+    """The entry that has to be on disk before the key is changed. Of a list or limit it holds all that we have ever
+    asked for, since all of it may be in the kernel because of us."""
     if entry is None:
         return Entry(live, boot, setting.value, setting.compare, side)
     asked = setting.value

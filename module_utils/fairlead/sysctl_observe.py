@@ -26,8 +26,8 @@ BROUGHT_BY = {
 _WITHOUT = ("net/netfilter/nf_log", "net/netfilter/nf_hooks_lwtunnel")
 
 # What such a key holds the moment its module is loaded, where the kernel's source gives a constant
-# (net/bridge/br_netfilter_hooks.c, net/netfilter/ipvs/ip_vs_ctl.c). With it a prediction made before the module is loaded
-# can be exact. Conntrack's first values depend on the memory: conntrack.initial().
+# (net/bridge/br_netfilter_hooks.c, net/netfilter/ipvs/ip_vs_ctl.c). With it a prediction made before the module is
+# loaded can be exact. Conntrack's first values depend on the memory: conntrack.initial().
 INITIAL = {
     "net/bridge/bridge-nf-call-arptables": "1",
     "net/bridge/bridge-nf-call-ip6tables": "1",
@@ -117,7 +117,8 @@ def read_side(path: str, root: str = "/") -> dict[str, str]:
 
 
 def read_conntrack(root: str = "/") -> dict[str, int]:
-    """Figures of the connection table, by their names in RETURN; empty when connection tracking is not in the kernel."""
+    """Figures of the connection table, by their names in RETURN; empty when connection tracking is not in the
+    kernel."""
     size, buckets, count = (read_live(path, root) for path in (conntrack.MAX, conntrack.BUCKETS, conntrack.COUNT))
     if size is None or buckets is None or count is None:
         return {}
@@ -126,7 +127,7 @@ def read_conntrack(root: str = "/") -> dict[str, int]:
     except FairleadError:  # only root may read it
         entry = None
     return {"max": int(size), "buckets": int(buckets), "count": int(count),
-            "entry_bytes": (entry or conntrack.ENTRY_BYTES) + conntrack.EXTENSION_BYTES}
+            "entry_bytes": entry or conntrack.ENTRY_BYTES}
 
 
 def read_cores(root: str = "/") -> int:
@@ -160,7 +161,7 @@ def read_live(path: str, root: str = "/") -> str | None:
 def write_live(path: str, value: str, root: str = "/") -> None:
     """Open and write once, as /proc/sys wants it: a second write to an open key starts over or is refused."""
     try:
-        descriptor = os.open(os.path.join(root, "proc/sys", path), os.O_WRONLY)
+        descriptor = os.open(os.path.join(root, "proc/sys", path), os.O_WRONLY | os.O_TRUNC)
         try:
             os.write(descriptor, f"{value}\n".encode())
         finally:

@@ -19,15 +19,16 @@ _REMEDY = "mend these keys in the role's settings; nothing was changed"
 
 
 def plan(desired: Desired, observed: Observed) -> Plan:
-    """The journal first, so that the way back is on disk before anything changes. Then live values, then the files: what the
-    kernel refuses must not wait there for the next boot. Last the journal forgets the keys that went back.
+    """The journal first, so that the way back is on disk before anything changes. Then live values, then the files:
+    what the kernel refuses must not wait there for the next boot. Last the journal forgets the keys that went back.
 
     A key that is absent now and comes with a module that can be loaded is no error yet: in check mode on a
     fresh node the module has only been predicted. Its value is planned as if the module were there, and every
     step carries the refusal with which apply() stops before it changes anything, should this be a real run.
     """
     settings = desired.parsed.settings
-    absent = [setting for setting in settings if observed.live[setting.path] is None and not _is_late(setting, observed)]
+    absent = [setting for setting in settings
+              if observed.live[setting.path] is None and not _is_late(setting, observed)]
     coming = [setting for setting in absent if _comes(setting, observed)]
     problems = [*desired.parsed.problems,
                 *(why_absent(setting, observed) for setting in absent if setting not in coming)]
@@ -50,7 +51,8 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     if refusal:
         steps = [Step(step.action, step.target, step.before, step.after, refusal) for step in steps]
     unchanged = f"all {len(settings)} keys are as asked, in the kernel and in {desired.path}"
-    return Plan(tuple(steps), unchanged if settings else "no key is asked for, and none is kept", tuple(boot_findings(desired, observed)))
+    return Plan(tuple(steps), unchanged if settings else "no key is asked for, and none is kept",
+                tuple(boot_findings(desired, observed)))
 
 
 def _journals(desired: Desired, observed: Observed, journal: Mapping[str, Entry]) -> tuple[str | None, str | None]:
@@ -62,8 +64,8 @@ def _journals(desired: Desired, observed: Observed, journal: Mapping[str, Entry]
         live = observed.live[setting.path]
         if live is None and not setting.late:
             live = observed.first.get(setting.path)
-        before[setting.path] = sysctl_journal.begun(journal.get(setting.path), setting, live, line.value if line else None,
-                                                    observed.side.get(setting.path, {}))
+        before[setting.path] = sysctl_journal.begun(
+            journal.get(setting.path), setting, live, line.value if line else None, observed.side.get(setting.path, {}))
         after[setting.path] = sysctl_journal.settled(before[setting.path], setting)
     return sysctl_journal.render(before), sysctl_journal.render(after)
 
@@ -123,12 +125,13 @@ def boot_findings(desired: Desired, observed: Observed) -> list[str]:
     for setting in desired.parsed.settings:
         line = winner(lines, setting.path)
         if line and line.file != desired.path and line.value is not None and not satisfied(setting, line.value):
-            found.append(f"{line.place} sets {setting.key} = {line.value} at boot and wins over {desired.path}, which asks for "
-                         f"{_asked(setting)}; remove that line or ask for its value")
+            found.append(f"{line.place} sets {setting.key} = {line.value} at boot and wins over {desired.path}, which "
+                         f"asks for {_asked(setting)}; remove that line or ask for its value")
         line = winner(procps, setting.path)
         if line and line.value is not None and not satisfied(setting, line.value):
-            found.append(f"{line.place} sets {setting.key} = {line.value} whenever somebody runs `sysctl --system` or `sysctl -p`, "
-                         f"though not at boot; {desired.path} asks for {_asked(setting)}; remove that line")
+            found.append(f"{line.place} sets {setting.key} = {line.value} whenever somebody runs `sysctl --system` or "
+                         f"`sysctl -p`, though not at boot; {desired.path} asks for {_asked(setting)}; "
+                         "remove that line")
     return found
 
 
@@ -147,7 +150,7 @@ def _comes(setting: Setting, observed: Observed) -> bool:
     module, kernel = brought_by(setting.path), observed.kernel
     if setting.path in observed.unreadable:
         return False
-    return module is not None and kernel is not None and module in kernel.found and kernel.found[module].state == LOADABLE
+    return bool(module and kernel and module in kernel.found and kernel.found[module].state == LOADABLE)
 
 
 def why_absent(setting: Setting, observed: Observed) -> str:
@@ -170,8 +173,8 @@ def _refusal(coming: list[Setting], observed: Observed) -> FairleadError:
     modules = sorted({brought_by(setting.path) or "" for setting in coming})
     return FairleadError(
         "settings", f"{_keys(coming)}: not there as long as module {', '.join(modules)} is not loaded; "
-        "nothing was changed", "run role kernel_modules first, with the module in its list; or mark a key whose module comes "
-        "later by itself with late: true")
+        "nothing was changed", "run role kernel_modules first, with the module in its list; or mark a key whose module "
+        "comes later by itself with late: true")
 
 
 def _keys(settings: list[Setting]) -> str:

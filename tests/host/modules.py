@@ -27,7 +27,8 @@ class Killed(Exception):
     """The module ended by SIGKILL."""
 
 
-def run_module(name: str, arguments: dict[str, Any], *, check: bool = False, kill_at: int | None = None) -> dict[str, Any]:
+def run_module(name: str, arguments: dict[str, Any], *, check: bool = False,
+               kill_at: int | None = None) -> dict[str, Any]:
     """The module's result. kill_at: SIGKILL right before its n-th effect; raises Killed then."""
     reader, writer = os.pipe()
     process = os.fork()

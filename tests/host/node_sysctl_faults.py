@@ -27,8 +27,8 @@ def failure(arguments: dict, **more) -> dict:
 
 
 def reserved() -> None:
-    """Another component reserves ports: before us, after us by its own file, and by hand. Nothing is lost, live and at boot,
-    and our own range goes with us."""
+    """Another component reserves ports: before us, after us by its own file, and by hand. Nothing is lost, live and
+    at boot, and our own range goes with us."""
     PORTS.write_text("8080")
     OTHER.write_text("net.ipv4.ip_local_reserved_ports = 8080\n")
     settle(OURS)
@@ -50,12 +50,14 @@ def overridden() -> None:
     """A file that wins over ours at boot is named with its line; so is a value set by hand; neither hides the other."""
     settle(WANTED)
     other = DROPIN.with_name("99-zz-other.conf")
-    other.write_text("# somebody\n\nnet.ipv4.ip_forward=0\n-net.core.somaxconn = 9999\nnet.ipv4.conf.*.arp_ignore = 7\n")
+    other.write_text("# somebody\n\nnet.ipv4.ip_forward=0\n-net.core.somaxconn = 9999\n"
+                     "net.ipv4.conf.*.arp_ignore = 7\n")
     Path("/proc/sys/net/ipv4/conf/all/arp_ignore").write_text("0")
     found = settle(WANTED, check=True)["findings"]
     assert len(found) == 2, found
     assert found[0] == "net.ipv4.conf.all.arp_ignore is 0, asked is 1"
-    assert found[1].startswith(f"{other}:3 sets net.ipv4.ip_forward = 0 at boot and wins over {DROPIN}, which asks for 1"), found
+    overridden_by = f"{other}:3 sets net.ipv4.ip_forward = 0 at boot and wins over {DROPIN}, which asks for 1"
+    assert found[1].startswith(overridden_by), found
     result = settle(WANTED)
     warned = [warning["event"]["msg"] for warning in result["warnings"]]
     assert result["changed"] and warned == result["findings"] == found[1:], result
@@ -71,9 +73,11 @@ def refused() -> None:
     """The kernel refuses one key: all others are set, live and for boot, and the message says so."""
     wrong = {**SETTINGS, "net.ipv4.conf.default.arp_ignore": 2, "net.core.somaxconn": "99999999999"}
     result = failure({**WANTED, "settings": wrong})
-    assert result["msg"].startswith("net.core.somaxconn='99999999999': the kernel does not take this value: "), result["msg"]
+    said = "net.core.somaxconn='99999999999': the kernel does not take this value: "
+    assert result["msg"].startswith(said), result["msg"]
     assert "other steps were done" in result["msg"]
-    assert "set net.ipv4.conf.default.arp_ignore" in result["applied"] and "set net.core.somaxconn" not in result["applied"]
+    assert "set net.ipv4.conf.default.arp_ignore" in result["applied"]
+    assert "set net.core.somaxconn" not in result["applied"]
     assert Path("/proc/sys/net/ipv4/conf/default/arp_ignore").read_text().strip() == "2"
     assert Path("/proc/sys/net/ipv4/ip_forward").read_text().strip() == "1"
     assert "somaxconn" not in DROPIN.read_text() and "arp_ignore = 2" in DROPIN.read_text()
@@ -112,7 +116,8 @@ def no_right() -> None:
 
 
 def full_disk() -> None:
-    """No room for the journal: nothing is changed. No room for the drop-in: said with what was done; both mend themselves."""
+    """No room for the journal: nothing is changed. No room for the drop-in: said with what was done; both mend
+    themselves."""
     before = everything()
     fill(JOURNAL.parent)
     result = failure(WANTED)
@@ -144,7 +149,8 @@ def two_runs() -> None:
     with open("/run/fairlead.lock", "w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         results: list[dict] = []
-        runs = [threading.Thread(target=lambda wish=wish: results.append(run_module("node_sysctl", wish))) for wish in wishes]
+        runs = [threading.Thread(target=lambda wish=wish: results.append(run_module("node_sysctl", wish)))
+                for wish in wishes]
         for run in runs:
             run.start()
         time.sleep(2)

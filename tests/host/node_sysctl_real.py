@@ -1,4 +1,5 @@
-"""Run in namespaces: the module node_sysctl on this machine's kernel. Each function is one proof; the first argument names it."""
+"""Run in namespaces: the module node_sysctl on this machine's kernel. Each function is one proof; the first argument
+names it."""
 from __future__ import annotations
 
 import itertools
@@ -44,8 +45,8 @@ def predicted() -> None:
 
 
 def killed(stride: str = "1") -> None:
-    """Killed right before each effect, on the way in, on a change of mind and on the way out: the next run converges, and the
-    node's own values come back in the end."""
+    """Killed right before each effect, on the way in, on a change of mind and on the way out: the next run converges,
+    and the node's own values come back in the end."""
     Path("/proc/sys/net/ipv4/ip_local_reserved_ports").write_text("8080")
     before, kills = everything(), 0
     other = {**WANTED["settings"], "net.ipv4.ip_local_reserved_ports": {"value": "31000-31010", "compare": "includes"},

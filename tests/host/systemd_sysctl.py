@@ -17,10 +17,12 @@ from namespaces import cover, fresh_devices
 PROGRAM = "/usr/lib/systemd/systemd-sysctl"
 DEVICES = ("a", "b.10")
 DIRECTORIES = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d")
-NAMES = ("10-a.conf", "50-b.conf", "90-fairlead.conf", "99-zz-other.conf", "9-x.conf", "Z.conf", "note.txt", ".hid.conf")
+NAMES = ("10-a.conf", "50-b.conf", "90-fairlead.conf", "99-zz-other.conf", "9-x.conf", "Z.conf", "note.txt",
+         ".hid.conf")
 # Plain numbers that the kernel neither ranges nor hands on to other keys, and one pair that is one variable.
 PATHS = ["net/ipv4/ip_forward", "net/ipv4/conf/all/forwarding",
-         *(f"net/ipv4/conf/{name}/{key}" for name in ("all", "default", "lo", *DEVICES) for key in ("tag", "medium_id"))]
+         *(f"net/ipv4/conf/{name}/{key}"
+           for name in ("all", "default", "lo", *DEVICES) for key in ("tag", "medium_id"))]
 PATTERNS = ["net/ipv4/conf/*/tag", "net.ipv4.conf.*.tag", "net/ipv4/conf/[ab]*/tag", "net/*/conf/a/tag",
             "net/ipv4/conf/a/*_id", "net/ipv4/conf/?/medium_id", "net/ipv4/*/tag"]
 
@@ -35,8 +37,8 @@ def line(dice: random.Random) -> str:
     number = dice.choice("012") if "forward" not in name else dice.choice("01")
     blank = dice.choice(["", " ", "\t"])
     return dice.choices(
-        [f"{name}{blank}={blank}{number}", f"-{name} = {number}  ", f"-{name}", f" - {name}={number}", "# c = 1", "; x=1",
-         "", "rubbish", name, f"#{name}=7"],
+        [f"{name}{blank}={blank}{number}", f"-{name} = {number}  ", f"-{name}", f" - {name}={number}", "# c = 1",
+         "; x=1", "", "rubbish", name, f"#{name}=7"],
         [12, 3, 2, 1, 1, 1, 1, 1, 1, 1])[0]
 
 

@@ -15,8 +15,8 @@ SLAB = "nf_conntrack_expect 0 0 208 19 1 : tunables 0 0 0\nnf_conntrack   512   
 
 @pytest.mark.parametrize("case", yaml.safe_load((CASES / "sizes.yml").read_text()), ids=str)
 def test_size(case):
-    size = conntrack.kube_proxy_max(case["version"], case["cores"], case.get("per_core", 32768), case.get("min", 131072))
-    assert size == case["max"]
+    numbers = case["cores"], case.get("per_core", 32768), case.get("min", 131072)
+    assert conntrack.kube_proxy_max(case["version"], *numbers) == case["max"]
 
 
 @pytest.mark.parametrize("case", yaml.safe_load((CASES / "owners.yml").read_text()), ids=str)

@@ -159,7 +159,8 @@ def test_a_loaded_module_that_boot_will_not_load_is_a_warning():
     node, wish = kernel({"c": "loaded"}), desired("c")
     found = plan(wish, dataclasses.replace(settled(wish, node), rules=Rules(denied={"c": "/etc/modprobe.d/x.conf:3"})))
     assert not found.changed
-    assert found.warnings == ("module c: /etc/modprobe.d/x.conf:3 keeps it from being loaded at boot; remove that line",)
+    assert found.warnings == (
+        "module c: /etc/modprobe.d/x.conf:3 keeps it from being loaded at boot; remove that line",)
 
 
 IN_USE = {"ip_vs": (3, frozenset({"ip_vs_rr", "xt_ipvs"})), "ip_vs_rr": (0, frozenset()), "xt_ipvs": (0, frozenset()),
@@ -223,13 +224,15 @@ def test_a_built_in_module_takes_its_parameter_from_the_command_line():
 
 def test_another_file_that_wins_is_named():
     rules = {"options": {"xt_recent": {"ip_list_tot": Option("/etc/modprobe.d/zz.conf:7", "5")}}}
-    assert parameters(Parameter("1000", False), **rules).warnings[0].startswith("/etc/modprobe.d/zz.conf:7 gives xt_recent")
+    words = parameters(Parameter("1000", False), **rules).warnings
+    assert words[0].startswith("/etc/modprobe.d/zz.conf:7 gives xt_recent")
 
 
 def test_a_parameter_that_is_wanted_no_longer_goes_back():
     node, wish = kernel({"a": "loaded"}), desired("a")
     journal = Journal({"a": True}, {"xt_recent": {"ip_list_tot": "100"}}).render()
-    seen = Observed(node, file_text(wish, node), "old", journal, {"xt_recent": {"ip_list_tot": Parameter("1000", True)}})
+    shown_by_kernel = {"xt_recent": {"ip_list_tot": Parameter("1000", True)}}
+    seen = Observed(node, file_text(wish, node), "old", journal, shown_by_kernel)
     planned = plan(wish, seen)
     assert shown(planned) == [f"remove {OPTIONS}", "restore xt_recent.ip_list_tot"]
     assert "xt_recent" not in planned.steps[-1].after

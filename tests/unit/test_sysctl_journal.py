@@ -28,8 +28,8 @@ def test_the_text_reads_back_and_nothing_is_no_file():
     assert journal.parse(None) == {}
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"version": 2, "keys": {}}', '{"version": 1, "keys": {"a": {"x": 1}}}',
-                                  '{"version": 1, "keys": []}'])
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"version": 2, "keys": {}}',
+                                  '{"version": 1, "keys": {"a": {"x": 1}}}', '{"version": 1, "keys": []}'])
 def test_what_is_no_journal(text):
     with pytest.raises(FairleadError, match="not a journal"):
         journal.parse(text)

@@ -86,7 +86,8 @@ def test_fresh_node_is_predicted_as_the_real_run_then_goes(node):
     node.key("net/bridge/bridge-nf-call-iptables", "1")
     real = node.plan(settings)
     assert predicted.diff() == real.diff()
-    assert predicted.describe() == [f"write {node.journal}", f"set {FORWARD}", f"write {node.dropin}", f"write {node.udev}"]
+    assert predicted.describe() == [
+        f"write {node.journal}", f"set {FORWARD}", f"write {node.dropin}", f"write {node.udev}"]
 
 
 def test_fresh_node_with_another_value_than_the_kernels(node):
@@ -150,3 +151,78 @@ def test_dropin_lines():
 def test_a_path_that_systemd_would_not_read(path):
     with pytest.raises(FairleadError, match="end in"):
         check_path(path)
+
+
+LATE = {"net.ipv4.vs.conntrack": {"value": 1, "late": True}}
+
+
+def test_a_late_key_waits_for_its_module_with_a_rule_and_no_error(node):
+    node.loadable("ip_vs")
+    assert node.run(LATE) == [f"write {node.dropin}"]
+    assert "\n-net.ipv4.vs.conntrack = 1\n" in node.dropin.read_text()
+    assert 'KERNEL=="ip_vs", RUN+="/lib/systemd/systemd-sysctl --prefix=/net/ipv4/vs"' in node.udev.read_text()
+    node.loaded("ip_vs")
+    node.key("net/ipv4/vs/conntrack", "0")
+    assert node.run(LATE) == ["set net.ipv4.vs.conntrack"]
+    assert node.value("net/ipv4/vs/conntrack") == "1"
+
+
+def test_a_late_key_whose_module_nobody_has_is_an_error(node):
+    with pytest.raises(FairleadError, match="comes with module ip_vs, which kernel"):
+        node.plan(LATE)
+
+
+def test_a_floor_does_not_lower_at_boot_what_another_file_raises(node):
+    node.key("net/core/somaxconn", "4096")
+    node.write("usr/lib/sysctl.d/50-x.conf", "net.core.somaxconn = 9000\n")
+    node.run({"net.core.somaxconn": {"value": 300, "compare": "at_least"}})
+    assert "net.core.somaxconn = 9000\n" in node.dropin.read_text()
+
+
+def test_a_later_file_that_agrees_is_no_finding(node):
+    node.write("etc/sysctl.d/99-zz.conf", f"{FORWARD} = 1\n")
+    assert node.plan({FORWARD: 1}).warnings == ()
+    node.write("etc/sysctl.d/99-zz.conf", f"\n{FORWARD} = 0\n")
+    said = f"/etc/sysctl.d/99-zz.conf:2 sets {FORWARD} = 0 at boot and wins"
+    assert node.plan({FORWARD: 1}).warnings[0].startswith(said)
+
+
+def test_sysctl_conf_is_a_finding_of_its_own(node):
+    node.write("etc/sysctl.conf", f"{FORWARD} = 0\n")
+    assert "whenever somebody runs `sysctl --system`" in node.plan({FORWARD: 1}).warnings[0]
+
+
+def test_a_value_set_by_hand_is_not_the_nodes_earlier_value(node):
+    node.run({FORWARD: 1})
+    node.key("net/ipv4/ip_forward", "2")
+    node.run({FORWARD: 1})
+    node.run({})
+    assert node.value("net/ipv4/ip_forward") == "0"
+
+
+def test_a_refused_key_stays_out_of_the_dropin_and_the_others_go_on(node):
+    node.key("net/core/somaxconn", "128")
+    settings = {FORWARD: 1, "net.core.somaxconn": 300}
+    planned, apply = node.plan(settings), node.applier(settings)
+    (node.root / "proc/sys/net/core/somaxconn").unlink()
+    refused = []
+    for step in planned.steps:
+        try:
+            apply(step)
+        except FairleadError as error:
+            assert step.independent
+            refused.append(error.field)
+    assert refused == ["net.core.somaxconn"]
+    assert "somaxconn" not in node.dropin.read_text()
+    assert f"{FORWARD} = 1" in node.dropin.read_text()
+
+
+def test_elements_of_a_list_that_are_wanted_no_longer_go(node):
+    key = "net.ipv4.ip_local_reserved_ports"
+    node.key("net/ipv4/ip_local_reserved_ports", "8080")
+    node.run({key: {"value": "30000-30010", "compare": "includes"}})
+    node.run({key: {"value": "30005-30020", "compare": "includes"}})
+    assert node.value("net/ipv4/ip_local_reserved_ports") == "8080,30005-30020"
+    assert f"{key} = 8080,30005-30020\n" in node.dropin.read_text()
+    node.run({})
+    assert node.value("net/ipv4/ip_local_reserved_ports") == "8080"
