@@ -173,8 +173,8 @@ def _warnings(desired: Desired, observed: Observed, journal: Journal, gone: list
         for name, found in _found(observed, module, values).items():
             waits = module in observed.parameters and not found.writable
             if waits and not _as_asked(module, name, values[name], found):
-                words.append(f"{module}.{name} is {found.value or 'not shown'}, asked is {values[name]}: it can only be "
-                             "given when the module is loaded; reboot, or unload the module while nobody uses it")
+                words.append(f"{module}.{name} is {found.value or 'not shown'}, asked is {values[name]}: it can only "
+                             "be given when the module is loaded; reboot, or unload the module while nobody uses it")
     return words
 
 
