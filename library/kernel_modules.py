@@ -10,9 +10,13 @@ short_description: Load the kernel modules that kube-proxy's mode needs, now and
 description:
   - Works out the modules of a mode, loads those that are neither loaded nor built in, and writes one file
     from which systemd loads them at boot, before it applies the settings that come with them.
-  - Built-in, loaded, loadable and missing modules are told apart. A missing one is an error that names the
-    module, the running kernel and the package to install.
-  - Modules are never unloaded. Those that are no longer wanted leave the file.
+  - Built-in, loaded, loadable, blocked and missing modules are told apart, and one that bears another name in this
+    kernel. A missing one is an error that names the module, the running kernel and the package to install; a blocked
+    one is an error that names the file and line, or the right, that keeps it out.
+  - Parameters are given to a module when it is loaded, through C(modprobe.d), and set at once where the kernel lets
+    them be written.
+  - Modules that are no longer wanted leave the file. They are unloaded only with O(unload), only when they came with
+    this module, and only when nobody uses them.
 version_added: "0.1.0"
 author:
   - Fairlead maintainers
@@ -33,6 +37,20 @@ options:
     type: list
     elements: str
     default: []
+  parameters:
+    description: Values by module and parameter. They are kept in C(/etc/modprobe.d/fairlead.conf), which this module
+      owns.
+    type: dict
+    default: {}
+  unload:
+    description: Whether modules that came with this module and are wanted no longer are unloaded.
+    type: bool
+    default: false
+  state:
+    description: V(absent) takes the files away and gives parameters their earlier values back.
+    type: str
+    choices: [present, absent]
+    default: present
   path:
     description: The file for boot. This module owns all of it.
     type: path
@@ -52,10 +70,17 @@ EXAMPLES = r"""
     mode: ipvs
     scheduler: lc
 
-- name: The same for nftables mode, and one module of the site's own
+- name: The same for nftables mode, with one module of the site's own, and let go of what only ipvs mode needed
   kernel_modules:
     mode: nftables
     extra: [nf_flow_table]
+    unload: true
+
+- name: A longer memory for session affinity in iptables mode
+  kernel_modules:
+    mode: iptables
+    parameters:
+      xt_recent: {ip_list_tot: 1000}
 """
 
 RETURN = r"""
@@ -71,12 +96,28 @@ mode:
   sample: nftables
 modules:
   description:
-    - State of each wanted module by the name that this kernel has for it, C(loaded), C(builtin) or
-      C(loadable).
-    - After a run nothing is C(loadable); in check mode the states are those before it.
+    - State of each wanted module by the name that this kernel has for it, C(loaded), C(builtin),
+      C(loadable) or C(blocked).
+    - After a run all are C(loaded) or C(builtin); in check mode the states are those before it.
   returned: success
   type: dict
   sample: {br_netfilter: loaded, nf_conntrack: builtin}
+renamed:
+  description: The kernel's name by the name that was asked for, where they differ.
+  returned: success
+  type: dict
+  sample: {nf_conntrack_ipv4: nf_conntrack}
+parameters:
+  description: Parameters as the kernel shows them, by module; null for one that it does not show.
+  returned: success
+  type: dict
+  sample: {xt_recent: {ip_list_tot: "1000"}}
+findings:
+  description: A sentence on everything that is not as asked; in check mode before the run, else after it.
+  returned: success
+  type: list
+  elements: str
+  sample: [module ip_vs is not loaded]
 file:
   description: The file for boot.
   returned: success
@@ -87,7 +128,7 @@ plan:
   returned: success
   type: list
   elements: str
-  sample: [load module ip_vs, write /etc/modules-load.d/fairlead.conf]
+  sample: [write /var/lib/fairlead/kernel_modules.json, load module ip_vs, write /etc/modules-load.d/fairlead.conf]
 applied:
   description: The steps that were done before it failed.
   returned: failure
@@ -97,11 +138,14 @@ applied:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.fairlead import kernel_modules_plan as modules
+from ansible.module_utils.fairlead import kernel_modules_apply as modules
+from ansible.module_utils.fairlead import kernel_modules_parameters as parameters
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.converge import converge
 from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.kernel_modules_plan import Desired, check_path, plan
 from ansible.module_utils.fairlead.kernel_modules_wanted import MODES, SCHEDULERS, wanted
+from ansible.module_utils.fairlead.lock import node_lock
 
 
 def get_argument_spec():
@@ -109,25 +153,36 @@ def get_argument_spec():
         "mode": {"type": "str", "required": True, "choices": list(MODES)},
         "scheduler": {"type": "str", "default": "rr", "choices": list(SCHEDULERS)},
         "extra": {"type": "list", "elements": "str", "default": []},
+        "parameters": {"type": "dict", "default": {}},
+        "unload": {"type": "bool", "default": False},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "path": {"type": "path", "default": "/etc/modules-load.d/fairlead.conf"},
     }
 
 
-def run(module):
-    params = module.params
-    desired = modules.Desired(
+def desired_of(params):
+    path = check_path(params["path"])
+    if params["state"] == "absent":
+        return Desired(params["mode"], (), path, unload=params["unload"])
+    return Desired(
         mode=params["mode"],
         names=wanted(params["mode"], params["scheduler"], params["extra"]),
-        path=modules.check_path(params["path"]),
+        path=path,
+        parameters=parameters.parse(params["parameters"]),
+        unload=params["unload"],
     )
-    commands = Commands()
-    converge(
-        module,
-        observe=lambda: modules.observe(desired),
-        plan=lambda observed: modules.plan(desired, observed),
-        apply=lambda step: modules.apply(desired, step, commands),
-        report=lambda observed: modules.report(desired, observed),
-    )
+
+
+def run(module):
+    desired, commands = desired_of(module.params), Commands()
+    with node_lock(not module.check_mode):
+        converge(
+            module,
+            observe=lambda: modules.observe(desired),
+            plan=lambda observed: plan(desired, observed),
+            apply=lambda step: modules.apply(desired, step, commands),
+            report=lambda observed: modules.report(desired, observed),
+        )
 
 
 def main():

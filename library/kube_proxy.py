@@ -63,6 +63,12 @@ options:
     description: Further fields of KubeProxyConfiguration v1alpha1, spelled as in the API.
     type: dict
     default: {}
+  conntrack_owner:
+    description: Who sizes the connection table. With V(node) kube-proxy's conntrack block is 0 in every field that it
+      would otherwise fill in and set.
+    type: str
+    choices: [node, kube_proxy]
+    default: kube_proxy
   path:
     description: The configuration file on the node.
     type: path
@@ -134,6 +140,7 @@ def get_argument_spec():
         "node_port_addresses": {"type": "list", "elements": "str", "default": []},
         "scheduler": {"type": "str", "default": ""},
         "config": {"type": "dict", "default": {}},
+        "conntrack_owner": {"type": "str", "choices": ["node", "kube_proxy"], "default": "kube_proxy"},
         "path": {"type": "path", "default": "/etc/kubernetes/kube-proxy.yaml"},
         "timeout": {"type": "float", "default": 180},
     }
@@ -146,7 +153,7 @@ def desired_of(params):
     settings = config.Settings(
         mode=params["mode"], kubeconfig=params["kubeconfig"], cluster_cidrs=tuple(params["cluster_cidrs"]),
         hostname_override=params["hostname_override"], node_port_addresses=tuple(params["node_port_addresses"]),
-        scheduler=params["scheduler"], extra=params["config"])
+        scheduler=params["scheduler"], extra=params["config"], conntrack_owner=params["conntrack_owner"])
     families = {"IPv6" if ":" in cidr else "IPv4" for cidr in params["cluster_cidrs"]}
     return service.Desired(
         mode=params["mode"], node=params["node"], config_path=params["path"], config=config.render(settings, "systemd"),

@@ -54,6 +54,12 @@ options:
     description: Further fields of KubeProxyConfiguration v1alpha1, spelled as in the API.
     type: dict
     default: {}
+  conntrack_owner:
+    description: Who sizes the connection table. With V(node) kube-proxy's conntrack block is 0 in every field that it
+      would otherwise fill in and set.
+    type: str
+    choices: [node, kube_proxy]
+    default: kube_proxy
   timeout:
     description: Seconds that the pod of one node may take to end or to start.
     type: float
@@ -114,6 +120,7 @@ def get_argument_spec():
         "node_port_addresses": {"type": "list", "elements": "str", "default": []},
         "scheduler": {"type": "str", "default": ""},
         "config": {"type": "dict", "default": {}},
+        "conntrack_owner": {"type": "str", "choices": ["node", "kube_proxy"], "default": "kube_proxy"},
         "timeout": {"type": "float", "default": 180},
     }
 
@@ -126,7 +133,7 @@ def desired_of(params):
         configs[mode] = config.render(config.Settings(
             mode=mode, kubeconfig=daemonset.MOUNTED_KUBECONFIG, cluster_cidrs=tuple(params["cluster_cidrs"]),
             node_port_addresses=tuple(params["node_port_addresses"]), scheduler=params["scheduler"],
-            extra=params["config"]), "daemonset")
+            extra=params["config"], conntrack_owner=params["conntrack_owner"]), "daemonset")
     return daemonset.Desired(params["nodes"], params["serving"], configs, params["mode_change"], tuple(warnings))
 
 

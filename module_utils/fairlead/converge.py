@@ -71,9 +71,7 @@ def reach(
     if planned.changed:
         if prepare:
             prepare(planned)
-        for _turn, steps in groupby(planned.steps, key=lambda step: step.turn):
-            for step in _taken(apply, list(steps), together):
-                done.append(step.describe())
+        _take_all(planned, apply, done, together)
         observed = observe()
         left = plan(observed)
         if left.changed:
@@ -85,12 +83,37 @@ def reach(
     return planned, observed
 
 
-def _taken(apply: Callable[[Step], None], steps: list[Step], together: int) -> Iterator[Step]:
-    """Each step once it has been taken. After an error no further one is begun, and those under way are waited for."""
+def _take_all(planned: Plan, apply: Callable[[Step], None], done: list[str], together: int) -> None:
+    """Take the steps; what was done is appended to `done` as it is done.
+
+    A refused step ends it, unless the step is independent: then the others are done first, and one error names all that
+    was refused and what became of the rest.
+    """
+    refused: list[FairleadError] = []
+    for _turn, steps in groupby(planned.steps, key=lambda step: step.turn):
+        for step in _taken(apply, list(steps), together, refused):
+            done.append(step.describe())
+    if refused:
+        first = refused[0]
+        others = [f"{error.field}={error.value!r}: {error.problem}" for error in refused[1:]]
+        fate = f"all {len(done)} other steps were done" if done else "nothing else was to do"
+        raise FairleadError(first.field, "; ".join([first.problem, *others, fate]), first.remedy, first.value)
+
+
+def _taken(apply: Callable[[Step], None], steps: list[Step], together: int,
+           refused: list[FairleadError]) -> Iterator[Step]:
+    """Each step once it has been taken. After an error no further one is begun, and those under way are waited for;
+    that of an independent step is appended to `refused` instead."""
     if together == 1 or len(steps) == 1:
         for step in steps:
-            apply(step)
-            yield step
+            try:
+                apply(step)
+            except FairleadError as error:
+                if not step.independent:
+                    raise
+                refused.append(error)
+            else:
+                yield step
         return
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - nodes take one step after the other
 

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.plan import Step
 
 OWNER_LINE = "# Written by Fairlead; changes made here are overwritten."
 
@@ -62,6 +63,20 @@ def remove(path: str) -> None:
         pass
     except OSError as error:
         raise FairleadError(path, f"cannot be removed: {error.strerror}", "make the directory writable") from error
+
+
+def step(path: str, before: str | None, after: str | None, data: object = None) -> list[Step]:
+    """The step that makes the file hold `after` (None: that takes it away), or none."""
+    if before == after:
+        return []
+    return [Step("remove" if after is None else "write", path, before or "", after or "", data)]
+
+
+def finding(planned: Step) -> str:
+    """What is wrong with the file of such a step."""
+    if planned.action == "remove":
+        return f"{planned.target} is there and is not wanted"
+    return f"{planned.target} {'differs from what the role writes' if planned.before else 'is not there'}"
 
 
 def _sync_directory(directory: str) -> None:

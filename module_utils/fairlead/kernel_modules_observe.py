@@ -10,10 +10,11 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ansible.module_utils.fairlead import kernel_modules_config as config
 from ansible.module_utils.fairlead.files import read_text
 from ansible.module_utils.fairlead.kernel_modules_wanted import normalise
 
-LOADED, BUILTIN, LOADABLE, MISSING = "loaded", "builtin", "loadable", "missing"
+LOADED, BUILTIN, LOADABLE, MISSING, BLOCKED = "loaded", "builtin", "loadable", "missing", "blocked"
 
 # Merged into another module without leaving an alias behind. Tried only after the name itself was not found,
 # so that kernels from before the merge (4.19; 5.1 for nat) and after it both work, whatever their version
@@ -49,6 +50,13 @@ def parse_proc_modules(text: str) -> set[str]:
     """Names in /proc/modules that are in use or ready; one that is just going away does not count."""
     rows = (line.split() for line in text.splitlines())
     return {row[0] for row in rows if row and "Unloading" not in row[4:5]}
+
+
+def parse_users(text: str) -> dict[str, tuple[int, frozenset[str]]]:
+    """/proc/modules as name -> (how often it is in use, the modules that use it)."""
+    rows = (line.split() for line in text.splitlines())
+    return {row[0]: (int(row[2]), frozenset(filter(None, row[3].replace("-", "").split(","))))
+            for row in rows if len(row) > 3 and row[2].isdigit()}
 
 
 def parse_paths(text: str) -> set[str]:
@@ -104,6 +112,8 @@ def observe_kernel(names: Iterable[str], root: str = "/", release: str | None = 
     if not known.has_all(asked):
         known.aliases.update(parse_aliases(_read(tree, "modules.alias")))
         known.renamed = RENAMED
+    if not known.has_all(asked):
+        known.add(BUILTIN, config.builtin(asked, config.read_config(root, release)))
     found = {name: known.find(name) for name in asked}
     missing = any(module.state == MISSING for module in found.values())
     return Kernel(

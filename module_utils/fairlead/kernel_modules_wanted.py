@@ -91,13 +91,18 @@ def normalise(name: str) -> str:
     return name.replace("-", "_")
 
 
+def check_names(names: Iterable[str], field: str) -> None:
+    """Raises FairleadError for what cannot be the name of a module; field: where the user wrote it."""
+    wrong = [name for name in names if not _NAME.fullmatch(str(name))]
+    if wrong:
+        raise FairleadError(field, "not the name of a kernel module",
+                            "write bare names such as ip_vs_ovf, without path and .ko", wrong)
+
+
 def wanted(mode: str, scheduler: str, extra: Iterable[str]) -> tuple[str, ...]:
     """The sorted names of all modules that a node in this mode needs."""
     extra = list(extra)
-    wrong = [name for name in extra if not _NAME.fullmatch(name)]
-    if wrong:
-        raise FairleadError("extra", "not the name of a kernel module",
-                            "write bare names such as ip_vs_ovf, without path and .ko", wrong)
+    check_names(extra, "extra")
     names = {*EVERY_MODE, *BY_MODE[mode], *map(normalise, extra)}
     if mode == "ipvs":
         names.add(f"ip_vs_{scheduler}")

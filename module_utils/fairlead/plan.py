@@ -14,6 +14,7 @@ class Step:
     before, after: its text before and after, for the diff; "" means it does not exist
     data:   what apply() needs beyond the target; never shown
     turn:   steps that follow one another with the same turn do not depend on each other
+    independent: when it is refused, the steps after it are done all the same, and the refusal is reported at the end
     """
 
     action: str
@@ -22,6 +23,7 @@ class Step:
     after: str = ""
     data: Any = None
     turn: float = 0
+    independent: bool = False
 
     def describe(self) -> str:
         return f"{self.action} {self.target}"

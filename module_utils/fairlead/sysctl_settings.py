@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-EXACT, AT_LEAST = "exact", "at_least"
-COMPARES = (EXACT, AT_LEAST)
+from ansible.module_utils.fairlead import sysctl_lists
+
+EXACT, AT_LEAST, AT_MOST, INCLUDES = "exact", "at_least", "at_most", "includes"
+COMPARES = (EXACT, AT_LEAST, AT_MOST, INCLUDES)
 
 _KEY = re.compile(r"[A-Za-z0-9_@:+./-]+")
 # The kernel reads numbers as strtoul() with base 0 does.
@@ -20,11 +22,13 @@ _FIRST = ("ip_forward", "forwarding", "disable_ipv6")
 
 @dataclass(frozen=True)
 class Setting:
-    """One wanted key. path is below /proc/sys; key is how the drop-in spells it."""
+    """One wanted key. path is below /proc/sys; key is how the drop-in spells it. late: the module that brings it may
+    come after us, so that its absence is no error."""
 
     path: str
     value: str
     compare: str = EXACT
+    late: bool = False
 
     @property
     def key(self) -> str:
@@ -72,16 +76,30 @@ def path_key(path: str) -> str:
     return path if "." in path else path.replace("/", ".")
 
 
-def parse_value(value: Any) -> tuple[str, str]:
-    """(text, compare) of a value. Raises ValueError with what is wrong."""
-    compare = EXACT
+class Value(NamedTuple):
+    """What stands behind a key: the text to write, how it compares, and whether the key may come late."""
+
+    text: str
+    compare: str = EXACT
+    late: bool = False
+
+
+def parse_value(value: Any) -> Value:
+    """Raises ValueError with what is wrong."""
+    compare, late = EXACT, False
     if isinstance(value, Mapping):
-        unknown = sorted(set(value) - {"value", "compare"})
+        unknown = sorted(set(value) - {"value", "compare", "late"})
         if unknown or "value" not in value:
-            raise ValueError("a value in braces needs 'value' and takes 'compare' and nothing else")
-        compare, value = value.get("compare", EXACT), value["value"]
+            raise ValueError("a value in braces needs 'value' and takes 'compare' and 'late' and nothing else")
+        compare, late, value = value.get("compare", EXACT), value.get("late", False), value["value"]
         if compare not in COMPARES:
-            raise ValueError(f"compare={compare!r} is not known (write {' or '.join(COMPARES)})")
+            raise ValueError(f"compare={compare!r} is not known (write {', '.join(COMPARES[:-1])} or {COMPARES[-1]})")
+        if not isinstance(late, bool):
+            raise ValueError(f"late={late!r} is no boolean (write true or false)")
+    return Value(_text(value, compare), compare, late)
+
+
+def _text(value: Any, compare: str) -> str:
     if isinstance(value, bool):
         raise ValueError(f"{str(value).lower()} is a boolean, which no key takes (write {int(value)})")
     if isinstance(value, int):
@@ -92,9 +110,12 @@ def parse_value(value: Any) -> tuple[str, str]:
     if _CONTROL.search(value):
         raise ValueError("holds a line break or another control character (write it on one line)")
     text = " ".join(value.split())
-    if compare == AT_LEAST and not numbers(text):
-        raise ValueError(f"{text!r} is no number, so nothing can be at least that")
-    return text, compare
+    if compare in (AT_LEAST, AT_MOST) and not numbers(text):
+        raise ValueError(f"{text!r} is no number, so nothing can be {compare.replace('_', ' ')} that")
+    wrong = sysctl_lists.problem(text) if compare == INCLUDES else None
+    if wrong:
+        raise ValueError(f"{text!r}: {wrong}")
+    return text
 
 
 def parse(settings: Mapping[str, Any]) -> Parsed:
@@ -112,6 +133,13 @@ def parse(settings: Mapping[str, Any]) -> Parsed:
             problems.append(f"{key}: is the same key as {other} (keep one of them)")
     ordered = sorted((setting for _key, setting in by_path.values()), key=_order)
     return Parsed(tuple(ordered), tuple(sorted(problems)))
+
+
+def with_computed(parsed: Parsed, computed: Iterable[Setting]) -> Parsed:
+    """The user's settings and those that were worked out for him; his own word on a key counts."""
+    own = {setting.path for setting in parsed.settings}
+    more = [setting for setting in computed if setting.path not in own]
+    return Parsed(tuple(sorted([*parsed.settings, *more], key=_order)), parsed.problems)
 
 
 def _order(setting: Setting) -> tuple[bool, str]:
@@ -140,21 +168,29 @@ def same(one: str, other: str) -> bool:
 
 def satisfied(setting: Setting, value: str) -> bool:
     """Whether this value is as asked."""
-    if setting.compare == AT_LEAST:
-        floor, found = numbers(setting.value), numbers(value)
-        return bool(floor and found) and len(floor) == len(found) and all(
-            have >= least for have, least in zip(found, floor))
-    return same(setting.value, value)
+    if setting.compare == INCLUDES:
+        return sysctl_lists.includes(value, setting.value)
+    if setting.compare == EXACT:
+        return same(setting.value, value)
+    limit, found = numbers(setting.value), numbers(value)
+    if not (limit and found) or len(limit) != len(found):
+        return False
+    pairs = zip(found, limit)
+    return all(have >= least for have, least in pairs) if setting.compare == AT_LEAST else all(
+        have <= most for have, most in pairs)
 
 
 def wanted_value(setting: Setting, value: str | None) -> str:
-    """What to write where `value` is found (None: nothing known); a floor lifts what is below it and no
-    more."""
+    """What to write where `value` is found (None: nothing known); a floor lifts what is below it, a ceiling lowers what
+    is above it, a list gains what it lacks, and no more."""
     if value is None or setting.compare == EXACT:
         return setting.value
     if satisfied(setting, value):
         return " ".join(value.split())
-    floor, found = numbers(setting.value) or [], numbers(value) or []
-    if len(floor) != len(found):
+    if setting.compare == INCLUDES:
+        return sysctl_lists.union(value, setting.value)
+    limit, found = numbers(setting.value) or [], numbers(value) or []
+    if len(limit) != len(found):
         return setting.value
-    return " ".join(str(max(pair)) for pair in zip(floor, found))
+    choose = max if setting.compare == AT_LEAST else min
+    return " ".join(str(choose(pair)) for pair in zip(limit, found))

@@ -1,61 +1,12 @@
 """From settings and a node's files to steps; and the steps' effects on those files."""
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.sysctl_observe import observe, parse_dropin
-from ansible.module_utils.fairlead.sysctl_plan import Desired, apply, check_path, plan, report
-from ansible.module_utils.fairlead.sysctl_settings import parse
-
-RELEASE = "6.12.1"
-FORWARD = "net.ipv4.ip_forward"
-BRIDGE = "net.bridge.bridge-nf-call-iptables"
-
-
-class Node:
-    """A directory that looks like a node's root."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.dropin = root / "etc/sysctl.d/90-fairlead.conf"
-        self.write("etc/os-release", "ID=debian\n")
-        self.key("net/ipv4/ip_forward", "0")
-
-    def write(self, name: str, text: str) -> None:
-        (self.root / name).parent.mkdir(parents=True, exist_ok=True)
-        (self.root / name).write_text(text)
-
-    def key(self, path: str, value: str) -> None:
-        self.write(f"proc/sys/{path}", value + "\n")
-
-    def value(self, path: str) -> str:
-        return (self.root / "proc/sys" / path).read_text().strip()
-
-    def loadable(self, *names: str) -> None:
-        self.write(f"lib/modules/{RELEASE}/modules.dep", "".join(f"kernel/net/{name}.ko.xz:\n" for name in names))
-
-    def loaded(self, name: str) -> None:
-        self.write("proc/modules", f"{name} 1 0 - Live 0x0\n")
-
-    def desired(self, settings: dict) -> Desired:
-        return Desired(parse(settings), str(self.dropin))
-
-    def plan(self, settings: dict):
-        desired = self.desired(settings)
-        return plan(desired, self.observe(desired))
-
-    def observe(self, desired: Desired):
-        return observe(desired.parsed.settings, desired.path, str(self.root), RELEASE)
-
-    def run(self, settings: dict) -> list[str]:
-        """What a real run does: the steps; then nothing is left."""
-        planned = self.plan(settings)
-        for step in planned.steps:
-            apply(self.desired(settings), step, str(self.root))
-        assert not self.plan(settings).changed
-        return planned.describe()
+from ansible.module_utils.fairlead.sysctl_apply import report
+from ansible.module_utils.fairlead.sysctl_files import check_path
+from ansible.module_utils.fairlead.sysctl_observe import parse_dropin
+from sysctl_node import BRIDGE, FORWARD, RELEASE, Node
 
 
 @pytest.fixture
@@ -68,24 +19,27 @@ def test_sets_the_live_value_and_writes_the_dropin(node):
     assert node.value("net/ipv4/ip_forward") == "1"
     assert [line for line in node.dropin.read_text().splitlines() if line[0] != "#"] == [f"{FORWARD} = 1"]
     desired = node.desired({FORWARD: 1})
-    assert report(desired, node.observe(desired)) == {"file": str(node.dropin), "settings": {FORWARD: "1"}}
+    shown = report(desired, node.observe(desired), {})
+    assert (shown["settings"], shown["findings"], shown["conntrack"]) == ({FORWARD: "1"}, [], {})
+    assert shown["boot"] == {FORWARD: {"value": "1", "place": "/etc/sysctl.d/90-fairlead.conf:3"}}
 
 
 def test_live_value_and_dropin_are_judged_apart(node):
     node.run({FORWARD: 1})
     node.key("net/ipv4/ip_forward", "0")
-    assert node.plan({FORWARD: 1}).describe() == [f"set {FORWARD}"]
+    assert node.steps({FORWARD: 1}) == [f"set {FORWARD}"]
     node.key("net/ipv4/ip_forward", "1")
     node.dropin.write_text(node.dropin.read_text() + "# by hand\n")
-    assert node.plan({FORWARD: 1}).describe() == [f"write {node.dropin}"]
+    assert node.steps({FORWARD: 1}) == [f"write {node.dropin}"]
 
 
-def test_no_keys_remove_the_dropin(node):
+def test_no_keys_remove_the_dropin_and_give_the_value_back(node):
     node.run({FORWARD: 1})
-    assert node.run({}) == [f"remove {node.dropin}"]
+    assert node.run({}) == [f"restore {FORWARD}", f"remove {node.dropin}"]
     assert not node.dropin.exists()
-    assert node.value("net/ipv4/ip_forward") == "1"
-    assert node.run({}) == [f"all 0 keys are as asked, in the kernel and in {node.dropin}"]
+    assert not node.journal.exists()
+    assert node.value("net/ipv4/ip_forward") == "0"
+    assert node.plan({}).describe() == ["no key is asked for, and none is kept"]
 
 
 def test_the_kernels_tabs_are_no_difference(node):
@@ -131,8 +85,9 @@ def test_fresh_node_is_predicted_as_the_real_run_then_goes(node):
     node.loaded("br_netfilter")
     node.key("net/bridge/bridge-nf-call-iptables", "1")
     real = node.plan(settings)
-    assert predicted.describe() == real.describe() == [f"set {FORWARD}", f"write {node.dropin}"]
     assert predicted.diff() == real.diff()
+    assert predicted.describe() == [
+        f"write {node.journal}", f"set {FORWARD}", f"write {node.dropin}", f"write {node.udev}"]
 
 
 def test_fresh_node_with_another_value_than_the_kernels(node):
@@ -141,12 +96,12 @@ def test_fresh_node_with_another_value_than_the_kernels(node):
     node.loaded("br_netfilter")
     node.key("net/bridge/bridge-nf-call-iptables", "1")
     assert predicted.diff() == node.plan({BRIDGE: 0}).diff()
-    assert predicted.describe() == [f"set {BRIDGE}", f"write {node.dropin}"]
+    assert node.steps({BRIDGE: 0}) == [f"set {BRIDGE}", f"write {node.dropin}"]
 
 
 def test_key_with_an_unknown_first_value_is_planned(node):
     node.loadable("nf_conntrack")
-    step = node.plan({"net.netfilter.nf_conntrack_max": 1000}).steps[0]
+    step = node.plan({"net.netfilter.nf_conntrack_expect_max": 1000}).steps[1]
     assert (step.action, step.before, step.after) == ("set", "", "1000")
 
 
@@ -155,7 +110,7 @@ def test_a_real_run_without_the_module_changes_nothing(node):
     settings = {FORWARD: 1, BRIDGE: 1}
     for step in node.plan(settings).steps:
         with pytest.raises(FairleadError, match=rf"{BRIDGE}: not there .* br_netfilter is not loaded"):
-            apply(node.desired(settings), step, str(node.root))
+            node.applier(settings)(step)
     assert node.value("net/ipv4/ip_forward") == "0"
     assert not node.dropin.exists()
 
@@ -170,7 +125,7 @@ def test_a_real_run_that_has_only_the_module_to_miss_fails_too(node):
     steps = node.plan({BRIDGE: 1}).steps
     assert [step.describe() for step in steps] == [f"expect {BRIDGE}"]
     with pytest.raises(FairleadError, match="br_netfilter"):
-        apply(node.desired({BRIDGE: 1}), steps[0], str(node.root))
+        node.applier({BRIDGE: 1})(steps[0])
 
 
 def test_a_group_is_no_key(node):
@@ -183,7 +138,7 @@ def test_a_refused_value_leaves_no_dropin(node):
     steps = node.plan(settings).steps
     (node.root / "proc/sys/net/ipv4/ip_forward").unlink()
     with pytest.raises(FairleadError, match=r"net\.ipv4\.ip_forward='1': the kernel does not take"):
-        apply(node.desired(settings), steps[0], str(node.root))
+        node.applier(settings)(steps[1])
 
 
 def test_dropin_lines():
@@ -196,3 +151,78 @@ def test_dropin_lines():
 def test_a_path_that_systemd_would_not_read(path):
     with pytest.raises(FairleadError, match="end in"):
         check_path(path)
+
+
+LATE = {"net.ipv4.vs.conntrack": {"value": 1, "late": True}}
+
+
+def test_a_late_key_waits_for_its_module_with_a_rule_and_no_error(node):
+    node.loadable("ip_vs")
+    assert node.run(LATE) == [f"write {node.dropin}"]
+    assert "\n-net.ipv4.vs.conntrack = 1\n" in node.dropin.read_text()
+    assert 'KERNEL=="ip_vs", RUN+="/lib/systemd/systemd-sysctl --prefix=/net/ipv4/vs"' in node.udev.read_text()
+    node.loaded("ip_vs")
+    node.key("net/ipv4/vs/conntrack", "0")
+    assert node.run(LATE) == ["set net.ipv4.vs.conntrack"]
+    assert node.value("net/ipv4/vs/conntrack") == "1"
+
+
+def test_a_late_key_whose_module_nobody_has_is_an_error(node):
+    with pytest.raises(FairleadError, match="comes with module ip_vs, which kernel"):
+        node.plan(LATE)
+
+
+def test_a_floor_does_not_lower_at_boot_what_another_file_raises(node):
+    node.key("net/core/somaxconn", "4096")
+    node.write("usr/lib/sysctl.d/50-x.conf", "net.core.somaxconn = 9000\n")
+    node.run({"net.core.somaxconn": {"value": 300, "compare": "at_least"}})
+    assert "net.core.somaxconn = 9000\n" in node.dropin.read_text()
+
+
+def test_a_later_file_that_agrees_is_no_finding(node):
+    node.write("etc/sysctl.d/99-zz.conf", f"{FORWARD} = 1\n")
+    assert node.plan({FORWARD: 1}).warnings == ()
+    node.write("etc/sysctl.d/99-zz.conf", f"\n{FORWARD} = 0\n")
+    said = f"/etc/sysctl.d/99-zz.conf:2 sets {FORWARD} = 0 at boot and wins"
+    assert node.plan({FORWARD: 1}).warnings[0].startswith(said)
+
+
+def test_sysctl_conf_is_a_finding_of_its_own(node):
+    node.write("etc/sysctl.conf", f"{FORWARD} = 0\n")
+    assert "whenever somebody runs `sysctl --system`" in node.plan({FORWARD: 1}).warnings[0]
+
+
+def test_a_value_set_by_hand_is_not_the_nodes_earlier_value(node):
+    node.run({FORWARD: 1})
+    node.key("net/ipv4/ip_forward", "2")
+    node.run({FORWARD: 1})
+    node.run({})
+    assert node.value("net/ipv4/ip_forward") == "0"
+
+
+def test_a_refused_key_stays_out_of_the_dropin_and_the_others_go_on(node):
+    node.key("net/core/somaxconn", "128")
+    settings = {FORWARD: 1, "net.core.somaxconn": 300}
+    planned, apply = node.plan(settings), node.applier(settings)
+    (node.root / "proc/sys/net/core/somaxconn").unlink()
+    refused = []
+    for step in planned.steps:
+        try:
+            apply(step)
+        except FairleadError as error:
+            assert step.independent
+            refused.append(error.field)
+    assert refused == ["net.core.somaxconn"]
+    assert "somaxconn" not in node.dropin.read_text()
+    assert f"{FORWARD} = 1" in node.dropin.read_text()
+
+
+def test_elements_of_a_list_that_are_wanted_no_longer_go(node):
+    key = "net.ipv4.ip_local_reserved_ports"
+    node.key("net/ipv4/ip_local_reserved_ports", "8080")
+    node.run({key: {"value": "30000-30010", "compare": "includes"}})
+    node.run({key: {"value": "30005-30020", "compare": "includes"}})
+    assert node.value("net/ipv4/ip_local_reserved_ports") == "8080,30005-30020"
+    assert f"{key} = 8080,30005-30020\n" in node.dropin.read_text()
+    node.run({})
+    assert node.value("net/ipv4/ip_local_reserved_ports") == "8080"

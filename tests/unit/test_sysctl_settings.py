@@ -39,7 +39,7 @@ def test_value(case):
         with pytest.raises(ValueError, match=case["error"]):
             parse_value(case["value"])
         return
-    assert parse_value(case["value"]) == (case["text"], case.get("compare", "exact"))
+    assert parse_value(case["value"]) == (case["text"], case.get("compare", "exact"), case.get("late", False))
 
 
 @pytest.mark.parametrize("case", cases("compare.yml"), ids=str)

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible.module_utils.fairlead import conntrack
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.files import OWNER_LINE
 
@@ -40,6 +41,7 @@ class Settings:
     kubeconfig: path where kube-proxy reads it; "" only under test
     scheduler:  ipvs only; "" leaves kube-proxy's own default, rr
     extra:      further fields of v1alpha1, as the API spells them
+    conntrack_owner: who sizes the connection table (conntrack.OWNERS)
     """
 
     mode: str
@@ -49,6 +51,7 @@ class Settings:
     node_port_addresses: tuple[str, ...] = ()
     scheduler: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
+    conntrack_owner: str = conntrack.KUBE_PROXY
 
 
 def document(settings: Settings) -> dict[str, Any]:
@@ -70,6 +73,9 @@ def document(settings: Settings) -> dict[str, Any]:
         config["nodePortAddresses"] = list(settings.node_port_addresses)
     if settings.scheduler and settings.mode == "ipvs":
         config["ipvs"] = {**config.get("ipvs", {}), "scheduler": settings.scheduler}
+    if settings.conntrack_owner == conntrack.NODE:
+        conntrack.check_owner(settings.conntrack_owner, (), settings.extra)
+        config["conntrack"] = {**config.get("conntrack", {}), **conntrack.zero_block()}
     return config
 
 

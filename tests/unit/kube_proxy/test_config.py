@@ -31,6 +31,20 @@ def test_the_scheduler_is_ipvs_only():
     assert "ipvs" not in document(Settings("nftables", "/k", scheduler="lc"))
 
 
+def test_with_the_node_as_owner_conntrack_is_zero_wherever_kube_proxy_would_set_something():
+    given = {"conntrack": {"min": 0, "udpTimeout": "0s"}}
+    assert document(Settings("iptables", "/k", extra=given, conntrack_owner="node"))["conntrack"] == {
+        "maxPerCore": 0, "min": 0, "tcpCloseWaitTimeout": "0s", "tcpEstablishedTimeout": "0s", "udpTimeout": "0s"}
+    assert "conntrack" not in document(Settings("iptables", "/k"))
+
+
+def test_a_conntrack_field_is_refused_when_the_node_owns_its_key():
+    given = {"conntrack": {"tcpEstablishedTimeout": "1h"}}
+    with pytest.raises(FairleadError, match=r"tcpEstablishedTimeout='1h' .*nf_conntrack_tcp_timeout_established"):
+        document(Settings("iptables", "/k", extra=given, conntrack_owner="node"))
+    assert document(Settings("iptables", "/k", extra=given))["conntrack"] == given["conntrack"]
+
+
 @pytest.mark.parametrize(("extra", "words"), [
     ({"oomScoreAdjust": 1}, "oomScoreAdj"),
     ({"mode": "ipvs"}, "kube_proxy_mode"),
