@@ -142,8 +142,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.fairlead.converge import converge
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.services import model, render, tree
+from ansible.module_utils.fairlead.services.facts import Facts, parse_range
 from ansible.module_utils.fairlead.services.findings import summary
-from ansible.module_utils.fairlead.services.judge import Facts, errors, judge, parse_range
+from ansible.module_utils.fairlead.services.judge import errors, judge
 
 
 def get_argument_spec():

@@ -1,17 +1,17 @@
 """The verdict on everything that was given: per object, then over all of them. Pure.
 
-An object is judged in the API server's order: is there such a kind, does it decode, do the rules allow it. Unlike the
-API server we go on after an unknown field, so that one look shows all mistakes.
+An object is judged in the API server's order: is there such a kind, does it decode, do the rules allow it. A Service is
+judged by all rules of the API server, see server/requests.py; of other kinds only the head is known here.
 """
 from __future__ import annotations
 
 import dataclasses
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.services import names, schema, service_rules
+from ansible.module_utils.fairlead.services import names, schema
+from ansible.module_utils.fairlead.services.facts import Facts
 from ansible.module_utils.fairlead.services.findings import (
     ADVICE,
     ERROR,
@@ -24,24 +24,9 @@ from ansible.module_utils.fairlead.services.findings import (
 from ansible.module_utils.fairlead.services.model import COMPACT_METADATA, Item, Manifest, is_service
 from ansible.module_utils.fairlead.services.paths import longest_name, path
 from ansible.module_utils.fairlead.services.removed import SELECTING, removed, selecting
+from ansible.module_utils.fairlead.services.server import requests, unknown
 
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a verdict depends on besides the manifests. The defaults are those of a cluster that was set up without
-    asking for others."""
-
-    node_ports: range = range(30000, 32768)  # --service-node-port-range
-
-
-def parse_range(text: str) -> range:
-    """'30000-32767' as the API server's flag takes it."""
-    first, _dash, last = text.partition("-")
-    if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= 65535):
-        raise FairleadError("node_port_range", "is not a range of ports", "write it like 30000-32767", text)
-    return range(int(first), int(last) + 1)
 
 
 def judge(items: list[Item], facts: Facts) -> list[Finding]:
@@ -61,23 +46,66 @@ def errors(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def judge_one(manifest: Manifest, facts: Facts) -> Iterator[Finding]:
-    service = is_service(manifest)
-    structure = list(schema.mistakes(manifest if service else {k: manifest.get(k) for k in schema.OBJECT},
-                                     schema.SERVICE if service else schema.OBJECT))
+    """What the API server would say of creating this object. Findings of level error are its own; it accepts an object
+    without one. What cannot be told without a fact about the cluster is advice with the reason Unknown."""
+    if is_service(manifest):
+        yield from map(_explained, answer(manifest, facts).findings)
+    else:
+        yield from _other(manifest)
+    yield from _server_filled(manifest)
+
+
+def judge_update(old: Manifest, new: Manifest, facts: Facts) -> Iterator[Finding]:
+    """What the API server would say of putting this object over a stored one of the same name.
+
+    old: as the API server returns it, with what it has allocated
+    Raises FairleadError when `old` is not such an object.
+    """
+    if not is_service(new):
+        yield from judge_one(new, facts)
+        return
+    yield from map(_explained, answer(new, facts, old).findings)
+    yield from _server_filled(new)
+
+
+def answer(service: Manifest, facts: Facts, stored: Manifest | None = None) -> requests.Answer:
+    """The API server's answer to creating a v1 Service or, with `stored`, to replacing that one.
+
+    Raises FairleadError when `stored` is not a Service.
+    """
+    if stored is None:
+        return unknown.ask(lambda known: requests.create(service, known), service, None, facts)
+    old = _stored(stored)
+    return unknown.ask(lambda known: requests.replace(old, service, known), service, old, facts)
+
+
+def _stored(old: Manifest) -> Manifest:
+    spec = old.get("spec")
+    if not is_service(old) or not isinstance(spec, dict) or not isinstance(old.get("metadata"), dict):
+        raise FairleadError("old", "is not a Service as the API server stores it",
+                            "give what kubectl get service NAME -o yaml prints")
+    return old
+
+
+def _other(manifest: Manifest) -> Iterator[Finding]:
+    """Objects of other kinds: their head alone."""
+    structure = list(schema.mistakes({key: manifest.get(key) for key in schema.OBJECT}, schema.OBJECT))
     structure += _identity(manifest)
-    yield from map(_explained, structure)
+    yield from structure
     yield from removed(manifest)
     if not all(is_unknown_field(finding) for finding in structure):
         return
-    yield from _name(manifest, service)
+    yield from _name(manifest)
+    if manifest["apiVersion"] == "apps/v1" and manifest["kind"] in SELECTING:
+        yield from selecting(manifest)
+
+
+def _server_filled(manifest: Manifest) -> Iterator[Finding]:
+    metadata = manifest.get("metadata")
     for field in schema.SERVER_FILLED:
-        if field in manifest["metadata"]:
+        if isinstance(metadata, dict) and field in metadata:
             yield Finding(f"metadata.{field}", "Forbidden", "Forbidden: is filled in by the API server",
                           "remove it; it is left out of the file", ADVICE)
-    if service:
-        yield from service_rules.service(manifest.get("spec") or {}, facts.node_ports)
-    elif manifest["apiVersion"] == "apps/v1" and manifest["kind"] in SELECTING:
-        yield from selecting(manifest)
 
 
 def collisions(items: list[Item]) -> Iterator[Finding]:
@@ -94,11 +122,11 @@ def collisions(items: list[Item]) -> Iterator[Finding]:
 
 
 def _node_port_collisions(item: Item, taken: dict[tuple[int, str], Item]) -> Iterator[Finding]:
-    for index, port in enumerate(service_rules.ports(item.manifest.get("spec") or {})):
+    for index, port in enumerate((item.manifest.get("spec") or {}).get("ports") or []):
         number = port.get("nodePort")
         if not number:
             continue
-        owner = taken.setdefault((number, service_rules.protocol(port)), item)
+        owner = taken.setdefault((number, port.get("protocol") or "TCP"), item)
         if owner is not item:
             yield _placed(invalid(f"spec.ports[{index}].nodePort", number, "provided port is already allocated",
                                   f"write another port: {owner.origin} {owner.label} has this one"), item)
@@ -118,12 +146,10 @@ def _identity(manifest: Manifest) -> Iterator[Finding]:
         yield required("metadata.name", "name the object", "name or generateName is required")
 
 
-def _name(manifest: Manifest, service: bool) -> Iterator[Finding]:
+def _name(manifest: Manifest) -> Iterator[Finding]:
     metadata = manifest["metadata"]
     name, namespace = metadata["name"], metadata.get("namespace")
-    # Kubernetes 1.37 also accepts Service names that start with a digit; older servers and many tools do not.
-    strict = service or manifest["kind"] == "Namespace"
-    rule = names.dns_1035_label if service else names.dns_1123_label if strict else names.dns_1123_subdomain
+    rule = names.dns_1123_label if manifest["kind"] == "Namespace" else names.dns_1123_subdomain
     for problem in rule(name):
         yield invalid("metadata.name", name, problem, "write a name like my-name")
     if namespace is not None:

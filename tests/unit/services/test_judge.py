@@ -7,8 +7,9 @@ import pytest
 import yaml
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.services import model
+from ansible.module_utils.fairlead.services.facts import Facts, parse_range
 from ansible.module_utils.fairlead.services.findings import ADVICE, SHOWN, near, summary
-from ansible.module_utils.fairlead.services.judge import Facts, errors, judge, parse_range
+from ansible.module_utils.fairlead.services.judge import errors, judge
 
 CASES = yaml.safe_load((Path(__file__).resolve().parents[1] / "cases/services/judge.yml").read_text(encoding="utf-8"))
 
@@ -65,8 +66,8 @@ def test_the_same_object_twice():
 
 def test_range_of_the_cluster():
     service = {"name": "a", "type": "NodePort", "ports": [{"port": 80, "nodePort": 8080}]}
-    assert not judged([service], facts=Facts(parse_range("8000-9000")))
-    assert "8100-9000" in judged([service], facts=Facts(parse_range("8100-9000")))[0].fix
+    assert not judged([service], facts=Facts(node_ports=parse_range("8000-9000")))
+    assert "8100-9000" in judged([service], facts=Facts(node_ports=parse_range("8100-9000")))[0].fix
 
 
 @pytest.mark.parametrize("text", ["", "30000", "9-8", "0-5", "1-65536", "a-b"])
