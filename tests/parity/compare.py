@@ -1,0 +1,118 @@
+"""Send the same Services to an API server and to our judge, and compare what both say."""
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from api_server import ApiServer
+from ansible.module_utils.fairlead.services import judge
+from ansible.module_utils.fairlead.services.facts import Facts
+from parity.generate import Generator, Manifest
+
+SERVICES = "/api/v1/namespaces/default/services"
+DRY_RUN = "?dryRun=All&fieldValidation=Strict"
+Causes = frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer: HTTP status, and the causes of a 422 as (field, reason)."""
+
+    code: int
+    causes: Causes
+
+    @property
+    def accepted(self) -> bool:
+        return self.code < 400
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request and what the API server said."""
+
+    kind: str  # create or update
+    index: int
+    service: Manifest
+    stored: Manifest | None
+    server: Said
+    message: str
+
+    def ours(self, facts: Facts) -> Said:
+        answer = judge.answer(self.service, facts, self.stored)
+        return Said(answer.code, _causes((finding.field, finding.reason) for finding in answer.findings)
+                    if answer.code == 422 else frozenset())
+
+    def agrees(self, facts: Facts) -> bool:
+        return self.ours(facts) == self.server
+
+
+def creates(server: ApiServer, seed: int, count: int, taken: frozenset[int]) -> Iterator[Case]:
+    generator = Generator(seed, taken)
+    for index in range(count):
+        service = generator.create()
+        code, answer = server.request("POST", SERVICES + DRY_RUN, service)
+        yield Case("create", index, service, None, _said(code, answer), answer.get("message", ""))
+
+
+def updates(server: ApiServer, seed: int, count: int, bases: list[tuple[Manifest, Manifest]]) -> Iterator[Case]:
+    """bases: what was given and what is stored, by turns."""
+    taken = _ports_of([stored for _given, stored in bases])
+    generators = [Generator(seed + at, taken - _ports_of([stored])) for at, (_given, stored) in enumerate(bases)]
+    for index in range(count):
+        given, stored = bases[index % len(bases)]
+        service = generators[index % len(bases)].update(stored, given)
+        path = f"{SERVICES}/{stored['metadata']['name']}{DRY_RUN}"
+        code, answer = server.request("PUT", path, service)
+        yield Case("update", index, service, stored, _said(code, answer), answer.get("message", ""))
+
+
+def bases(server: ApiServer, seed: int, count: int) -> list[tuple[Manifest, Manifest]]:
+    """Create real Services of every kind: (what was given, what is stored)."""
+    generator, made = Generator(seed, frozenset()), []
+    for _attempt in range(count * 5):
+        service = generator.valid()
+        service["metadata"]["name"] = f"base-{len(made)}"
+        if len(made) % 7 == 3:
+            service["metadata"]["finalizers"] = ["example.com/keep"]
+        code, stored = server.request("POST", SERVICES, copy.deepcopy(service))
+        if code == 201:
+            made.append((service, stored))
+        if len(made) == count:
+            break
+    # Two that are being deleted: their finalizers hold them.
+    for at in (3, 10):
+        if at < len(made):
+            server.request("DELETE", f"{SERVICES}/base-{at}")
+            made[at] = made[at][0], server.request("GET", f"{SERVICES}/base-{at}")[1]
+    return made
+
+
+def taken_ports(server: ApiServer) -> frozenset[int]:
+    return _ports_of(server.request("GET", "/api/v1/services")[1]["items"])
+
+
+def milliseconds(cases: list[Case], facts: Facts) -> float:
+    """What one verdict of ours takes."""
+    started = time.perf_counter()
+    for case in cases:
+        case.ours(facts)
+    return (time.perf_counter() - started) * 1000 / max(1, len(cases))
+
+
+def _ports_of(services: list[Manifest]) -> frozenset[int]:
+    specs = [service["spec"] for service in services]
+    return frozenset(port["nodePort"] for spec in specs for port in spec.get("ports", []) if port.get("nodePort")) | {
+        spec["healthCheckNodePort"] for spec in specs if spec.get("healthCheckNodePort")}
+
+
+def _said(code: int, answer: dict[str, Any]) -> Said:
+    causes = (answer.get("details") or {}).get("causes") or [] if code == 422 else []
+    return Said(code, _causes((cause.get("field", ""), cause.get("reason", "").removeprefix("FieldValue"))
+                              for cause in causes))
+
+
+def _causes(pairs: Any) -> Causes:
+    return frozenset(pairs)

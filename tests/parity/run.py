@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""Prove that our judge says of Services what real API servers say. Called by `make parity` and `make test`.
+
+    python3 tests/parity/run.py --versions 1.37.2,1.34.4 --creates 2000 --updates 1000 --seed 7
+
+Every version is asked as a dual-stack and as a single-stack cluster. A mismatch is shown with both answers; the same
+seed gives the same Services. Afterwards the comparison itself is tested: without each of the judge's rules in turn it
+has to find mismatches.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+from api_server import ApiServer  # noqa: E402
+from parity import compare, removal  # noqa: E402
+from ansible.module_utils.fairlead.services.facts import Facts, parse_cidrs, parse_version  # noqa: E402
+
+CLUSTERS = {"dual-stack": "10.96.0.0/16,fd00:96::/108", "single-stack": "10.96.0.0/16"}
+BASES = 60
+SHOWN = 10  # mismatches of one kind of request
+
+
+@dataclass(frozen=True)
+class Run:
+    """All requests of one kind to one API server."""
+
+    version: str
+    cluster: str
+    facts: Facts
+    cases: list[compare.Case]
+
+    def wrong(self) -> list[compare.Case]:
+        return [case for case in self.cases if not case.agrees(self.facts)]
+
+    def row(self) -> tuple[str, ...]:
+        accepted = sum(case.server.accepted for case in self.cases)
+        return (self.version, self.cluster, self.cases[0].kind, str(len(self.cases)), str(accepted),
+                str(len(self.cases) - accepted), str(len(self.wrong())),
+                f"{compare.milliseconds(self.cases, self.facts):.3f}")
+
+
+def programs(versions: list[str]) -> dict[str, dict[str, str]]:
+    """The finished builds: {version: {etcd, kube_apiserver}}. Builds what is missing, which takes minutes."""
+    listing = ROOT / ".lab" / "parity.json"
+    argv = ["ansible-playbook", "-i", "inventories/lab", "playbooks/parity_build.yml",
+            "-e", json.dumps({"parity_versions": versions, "parity_listing": str(listing)})]
+    done = subprocess.run(argv, cwd=ROOT, env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}, check=False)
+    if done.returncode:
+        raise SystemExit(done.returncode)
+    return json.loads(listing.read_text(encoding="utf-8"))
+
+
+def ask(version: str, built: dict[str, str], options: argparse.Namespace) -> list[Run]:
+    runs = []
+    for share, (cluster, cidrs) in zip((0.7, 0.3), CLUSTERS.items()):
+        facts = Facts(kubernetes_version=parse_version(version), service_cidrs=parse_cidrs(cidrs), dry_run=True)
+        with ApiServer(Path(built["etcd"]), Path(built["kube_apiserver"]), cidrs) as server:
+            made = compare.bases(server, options.seed, BASES)
+            taken = compare.taken_ports(server)
+            print(f"{version} {cluster}: ready in {server.started_in:.1f} s, {len(made)} Services stored", flush=True)
+            runs.append(Run(version, cluster, facts, list(
+                compare.creates(server, options.seed, round(options.creates * share), taken))))
+            runs.append(Run(version, cluster, facts, list(
+                compare.updates(server, options.seed, round(options.updates * share), made))))
+    return runs
+
+
+def table(runs: list[Run]) -> str:
+    rows = [("version", "cluster", "request", "n", "accepted", "refused", "mismatches", "ms per verdict"),
+            *(run.row() for run in runs)]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+
+
+def mismatches(run: Run) -> str:
+    lines = []
+    for case in run.wrong()[:SHOWN]:
+        ours = case.ours(run.facts)
+        lines += [f"{run.version} {run.cluster} {case.kind} {case.index}: {json.dumps(case.service)}"[:4000],
+                  f"  server: {case.server.code} {sorted(case.server.causes - ours.causes)} {case.message[:600]}",
+                  f"  ours:   {ours.code} {sorted(ours.causes - case.server.causes)}"]
+        if case.stored:
+            lines.append(f"  stored: {json.dumps(case.stored['spec'])}")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--versions", required=True, help="releases of Kubernetes, the newest first")
+    parser.add_argument("--creates", type=int, default=2000, help="for each version")
+    parser.add_argument("--updates", type=int, default=1000, help="for each version")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
+    options = parser.parse_args()
+    versions = options.versions.split(",")
+    built = programs(versions)
+    print(f"seed {options.seed}", flush=True)
+    runs = [run for version in versions for run in ask(version, built[version], options)]
+    wrong = sum(len(run.wrong()) for run in runs)
+    unnoticed = removal.unnoticed(runs) if not wrong else []
+    print("\n".join(filter(None, map(mismatches, runs))))
+    print(table(runs))
+    if unnoticed:
+        print(f"the comparison does not notice when these rules are missing: {', '.join(unnoticed)}")
+    elif not wrong:
+        print(f"each of {len(removal.RULES)} rules, when removed, is noticed by the comparison")
+    print(f"seed {options.seed}: {sum(len(run.cases) for run in runs)} requests, {wrong} mismatches")
+    return 1 if wrong or unnoticed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
