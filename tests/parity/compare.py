@@ -2,14 +2,16 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from api_server import ApiServer
 from ansible.module_utils.fairlead.services import judge
 from ansible.module_utils.fairlead.services.facts import Facts
+from api_server import ApiServer
+
 from parity.generate import Generator, Manifest
 
 SERVICES = "/api/v1/namespaces/default/services"
@@ -33,7 +35,7 @@ class Said:
 class Case:
     """One request and what the API server said."""
 
-    kind: str  # create or update
+    kind: str  # create, update, or real: a create that is no dry run
     index: int
     service: Manifest
     stored: Manifest | None
@@ -41,6 +43,7 @@ class Case:
     message: str
 
     def ours(self, facts: Facts) -> Said:
+        facts = dataclasses.replace(facts, dry_run=self.kind != "real")
         answer = judge.answer(self.service, facts, self.stored)
         return Said(answer.code, _causes((finding.field, finding.reason) for finding in answer.findings)
                     if answer.code == 422 else frozenset())
@@ -55,6 +58,20 @@ def creates(server: ApiServer, seed: int, count: int, taken: frozenset[int]) -> 
         service = generator.create()
         code, answer = server.request("POST", SERVICES + DRY_RUN, service)
         yield Case("create", index, service, None, _said(code, answer), answer.get("message", ""))
+
+
+def reals(server: ApiServer, seed: int, count: int, taken: frozenset[int]) -> Iterator[Case]:
+    """Creates that are meant, each deleted again: only then the server looks at the range of node ports."""
+    generator = Generator(seed + 1, taken)
+    for index in range(count):
+        service = generator.create()
+        code, answer = server.request("POST", f"{SERVICES}?fieldValidation=Strict", service)
+        yield Case("real", index, service, None, _said(code, answer), answer.get("message", ""))
+        if code == 201:
+            path = f"{SERVICES}/{answer['metadata']['name']}"
+            if answer["metadata"].get("finalizers"):
+                server.request("PUT", path, {**answer, "metadata": {**answer["metadata"], "finalizers": []}})
+            server.request("DELETE", path)
 
 
 def updates(server: ApiServer, seed: int, count: int, bases: list[tuple[Manifest, Manifest]]) -> Iterator[Case]:

@@ -25,9 +25,15 @@ _PORT = {"name": v.PORT_NAMES, "port": v.PORT_NUMBERS, "protocol": v.PROTOCOLS, 
          "nodePort": v.NODE_PORTS, "appProtocol": v.APP_PROTOCOLS}
 _METADATA = {"labels": None, "annotations": v.ANNOTATIONS, "finalizers": v.FINALIZERS, "ownerReferences": v.OWNERS,
              "generation": [0, 1, -1, 2**62, 2**63, "1", None], "creationTimestamp": v.TIMES,
-             "deletionTimestamp": v.TIMES, "deletionGracePeriodSeconds": [0, 30, -1, None, "1"], "selfLink": ["x", None]}
-_UNKNOWN = [("spec", "sesionAffinity"), ("spec", "ClusterIP"), ("spec", "labels"), ("metadata", "Name"), ("metadata", "x"),
-            ("status", "x"), ("", "specs"), ("spec", "portz")]
+             "deletionTimestamp": v.TIMES, "deletionGracePeriodSeconds": [0, 30, -1, None, "1"],
+             "selfLink": ["x", None], "uid": ["x", "", None], "resourceVersion": ["1", "0", "", "x", None, 1],
+             "namespace": ["default", "", None]}
+_UNKNOWN = [("spec", "sesionAffinity"), ("spec", "ClusterIP"), ("spec", "labels"), ("metadata", "Name"),
+            ("metadata", "x"), ("status", "x"), ("", "specs"), ("spec", "portz")]
+_PORTS = (("http", 80, "TCP"), ("https", 443, "TCP"), ("dns", 53, "UDP"), ("dns-tcp", 53, "TCP"), ("sctp", 80, "SCTP"))
+_MORE_PORTS = ({"port": 80}, {}, None, {"name": "x", "port": 81}, {"port": 53, "name": "y", "protocol": "UDP"})
+_LISTS = (("externalIPs", v.ADDRESSES), ("clusterIPs", v.ADDRESSES), ("clusterIPs", v.ADDRESSES[:15]),
+          ("loadBalancerSourceRanges", v.NETWORKS), ("clusterIP+s", v.ADDRESSES[:15]))
 
 
 class Generator:
@@ -93,9 +99,8 @@ class Generator:
 
     def _ports(self, kind: str) -> list[Manifest]:
         rng = self._random
-        ports = [{"name": name, "port": number, "protocol": protocol} for name, number, protocol in rng.sample(
-            (("http", 80, "TCP"), ("https", 443, "TCP"), ("dns", 53, "UDP"), ("dns-tcp", 53, "TCP"), ("sctp", 80, "SCTP")),
-            rng.choice((1, 1, 1, 2, 2, 3)))]
+        ports = [{"name": name, "port": number, "protocol": protocol} for name, number, protocol in
+                 rng.sample(_PORTS, rng.choice((1, 1, 1, 2, 2, 3)))]
         for port in ports:
             if rng.random() < 0.4:
                 port["targetPort"] = rng.choice((8080, "http"))
@@ -126,8 +131,7 @@ class Generator:
         ports = spec.get("ports") if isinstance(spec.get("ports"), list) else []
         choice = rng.random()
         if not ports or choice < 0.1:
-            spec["ports"] = [*ports, rng.choice(({"port": 80}, {}, None, {"name": "x", "port": 81}, {"port": 53, "name": "y",
-                                                 "protocol": "UDP"}))]
+            spec["ports"] = [*ports, copy.deepcopy(rng.choice(_MORE_PORTS))]
         elif choice < 0.2:
             spec["ports"] = rng.choice(([], ports[1:], [*ports, copy.deepcopy(ports[0])], None, {}, ports * 2))
         else:
@@ -138,8 +142,7 @@ class Generator:
 
     def _change_lists(self, service: Manifest) -> None:
         spec, rng = self._part(service, "spec"), self._random
-        field, known = rng.choice((("externalIPs", v.ADDRESSES), ("clusterIPs", v.ADDRESSES), ("clusterIPs", v.ADDRESSES[:15]),
-                                   ("loadBalancerSourceRanges", v.NETWORKS), ("clusterIP+s", v.ADDRESSES[:15])))
+        field, known = rng.choice(_LISTS)
         given = [rng.choice(known) for _ in range(rng.choice((0, 1, 1, 2, 2, 3)))]
         if field == "clusterIP+s":
             spec["clusterIPs"] = given
@@ -155,7 +158,8 @@ class Generator:
             self._set(self._part(service, "metadata"), field, _METADATA[field])
 
     def _change_selector(self, service: Manifest) -> None:
-        self._put(self._part(service, "spec"), "selector", self._random.choice((self._labels(), {}, _ABSENT, None, [], "a")))
+        given = self._random.choice((self._labels(), {}, _ABSENT, None, [], "a"))
+        self._put(self._part(service, "spec"), "selector", given)
 
     def _change_name(self, service: Manifest) -> None:
         metadata = self._part(service, "metadata")
@@ -172,7 +176,7 @@ class Generator:
 
     def _change_whole(self, service: Manifest) -> None:
         part = self._random.choice(("spec", "metadata", "status", "status", "status"))
-        service[part] = self._random.choice(v.STATUSES if part == "status" else ({}, None, [], "x"))
+        service[part] = copy.deepcopy(self._random.choice(v.STATUSES if part == "status" else ({}, None, [], "x")))
 
     def _labels(self) -> Manifest:
         rng = self._random

@@ -10,7 +10,8 @@ from ansible.module_utils.fairlead.services.server import cluster_ips, families,
 
 # Module and function: each yields findings, so that one without it yields none.
 RULES = [
-    (metadata, "create"), (metadata, "update"), (metadata, "labels"), (metadata, "_generation"), (metadata, "_annotations"),
+    (metadata, "create"), (metadata, "update"), (metadata, "labels"), (metadata, "_generation"), (metadata,
+    "_annotations"),
     (metadata, "_owners"), (metadata, "_finalizers"), (metadata, "_kube_finalizers"),
     (ports, "_name"), (ports, "_port"), (ports, "_duplicates"),
     (policies, "kind"), (policies, "_external_name"), (policies, "selector"), (policies, "affinity"),

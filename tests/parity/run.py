@@ -3,9 +3,9 @@
 
     python3 tests/parity/run.py --versions 1.37.2,1.34.4 --creates 2000 --updates 1000 --seed 7
 
-Every version is asked as a dual-stack and as a single-stack cluster. A mismatch is shown with both answers; the same
-seed gives the same Services. Afterwards the comparison itself is tested: without each of the judge's rules in turn it
-has to find mismatches.
+Every version is asked as a dual-stack and as a single-stack cluster, and with the families the other way round. A
+mismatch is shown with both answers; the same seed gives the same Services. Afterwards the comparison itself is tested:
+without each of the judge's rules in turn it has to find mismatches.
 """
 from __future__ import annotations
 
@@ -18,13 +18,42 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import ansible.module_utils
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
+ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
+from ansible.module_utils.fairlead.services.facts import Facts, parse_cidrs, parse_range, parse_version  # noqa: E402
 from api_server import ApiServer  # noqa: E402
-from parity import compare, removal  # noqa: E402
-from ansible.module_utils.fairlead.services.facts import Facts, parse_cidrs, parse_version  # noqa: E402
 
-CLUSTERS = {"dual-stack": "10.96.0.0/16,fd00:96::/108", "single-stack": "10.96.0.0/16"}
+from parity import compare, removal  # noqa: E402
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A way to set up a cluster, and its share of the requests."""
+
+    name: str
+    cidrs: str
+    share: float
+    node_ports: str = "30000-32767"
+    turned: bool = False  # the gate StrictIPCIDRValidation is set to the opposite of its default, where there is one
+
+    def facts(self, version: str) -> Facts:
+        release = parse_version(version)
+        gates = (("StrictIPCIDRValidation", release < (1, 36)),) if self.turned and release >= (1, 33) else ()
+        return Facts(release, parse_range(self.node_ports), parse_cidrs(self.cidrs), gates)
+
+    def flags(self, facts: Facts) -> tuple[str, ...]:
+        gates = [f"--feature-gates={gate}={str(on).lower()}" for gate, on in facts.feature_gates]
+        return (f"--service-node-port-range={self.node_ports}", *gates)
+
+
+CLUSTERS = (
+    Cluster("dual-stack", "10.96.0.0/16,fd00:96::/108", 0.5),
+    Cluster("single-stack", "10.96.0.0/16", 0.25),
+    Cluster("IPv6 first", "fd00:96::/108,10.96.0.0/16", 0.25, "20000-30020", True),
+)
 BASES = 60
 SHOWN = 10  # mismatches of one kind of request
 
@@ -60,17 +89,22 @@ def programs(versions: list[str]) -> dict[str, dict[str, str]]:
 
 
 def ask(version: str, built: dict[str, str], options: argparse.Namespace) -> list[Run]:
+    """All clusters of one version. The counts of requests are shared out among them."""
     runs = []
-    for share, (cluster, cidrs) in zip((0.7, 0.3), CLUSTERS.items()):
-        facts = Facts(kubernetes_version=parse_version(version), service_cidrs=parse_cidrs(cidrs), dry_run=True)
-        with ApiServer(Path(built["etcd"]), Path(built["kube_apiserver"]), cidrs) as server:
+    for cluster in CLUSTERS:
+        facts = cluster.facts(version)
+        etcd, kube_apiserver = Path(built["etcd"]), Path(built["kube_apiserver"])
+        with ApiServer(etcd, kube_apiserver, cluster.cidrs, cluster.flags(facts)) as server:
             made = compare.bases(server, options.seed, BASES)
             taken = compare.taken_ports(server)
-            print(f"{version} {cluster}: ready in {server.started_in:.1f} s, {len(made)} Services stored", flush=True)
-            runs.append(Run(version, cluster, facts, list(
-                compare.creates(server, options.seed, round(options.creates * share), taken))))
-            runs.append(Run(version, cluster, facts, list(
-                compare.updates(server, options.seed, round(options.updates * share), made))))
+            print(f"{version} {cluster.name}: ready in {server.started_in:.1f} s, {len(made)} Services stored",
+                  flush=True)
+            creates, updates, reals = (round(count * cluster.share) for count in
+                                       (options.creates, options.updates, options.creates / 4))
+            for cases in (compare.creates(server, options.seed, creates, taken),
+                          compare.reals(server, options.seed, reals, taken),
+                          compare.updates(server, options.seed, updates, made)):
+                runs.append(Run(version, cluster.name, facts, list(cases)))
     return runs
 
 

@@ -25,6 +25,7 @@ class Map:
         self.of = of
 
 
+# A dict is a mapping with these fields.
 Shape = Union[str, List, Map, dict]
 
 STRING, INT32, INT64, BOOL, PORT, TIME, ANY = ("a string", "an integer", "an integer of 64 bits", "true or false",
@@ -71,6 +72,7 @@ SERVICE = {**OBJECT, "spec": SPEC, "status": STATUS}
 SERVICE_1_29 = {**SERVICE, "spec": {key: shape for key, shape in SPEC.items() if key != "trafficDistribution"}}
 
 _TYPES = {STRING: str, INT32: int, INT64: int, BOOL: bool, PORT: (int, str)}
+_PORTS, _SMALL = (INT32, PORT), 1 << 31
 _BITS = {INT32: 31, PORT: 31, INT64: 63}
 _ZERO = {STRING: "", INT32: 0, INT64: 0, PORT: 0, BOOL: False}
 _NAMES = {bool: "the truth value", int: "the number", float: "the number", str: "the string", list: "a list",
@@ -92,22 +94,27 @@ def decode(value: Any, shape: Shape, path: str, found: list[Finding]) -> Any:
 
     Null is the same as leaving the field out. In a list it is an empty element, in a map an empty string.
     """
+    if isinstance(shape, dict):
+        return _struct(value, shape, path, found)
     if isinstance(shape, str):
         return _scalar(value, shape, path, found)
     if isinstance(shape, List):
         return _list(value, shape, path, found)
+    return _map(value, shape, path, found)
+
+
+def _struct(value: Any, shape: dict[str, Shape], path: str, found: list[Finding]) -> dict[str, Any]:
     if not isinstance(value, dict):
         found.append(_wrong(path, value, "a mapping", "write its fields below it"))
         return {}
-    if isinstance(shape, Map):
-        return _map(value, shape, path, found)
     clean = {}
     for key, element in value.items():
         kind = shape.get(key) if isinstance(key, str) else None
         if kind is None:
             found.append(unknown_field(path, key, shape))
-        elif kind is STRING and type(element) is str:  # most of what there is
-            clean[key] = element
+        elif (kind is STRING and type(element) is str) or (kind in _PORTS and type(element) is int and
+                                                           -_SMALL < element < _SMALL):
+            clean[key] = element  # most of what there is
         elif element is not None:
             clean[key] = decode(element, kind, f"{path}.{key}" if path else key, found)
     return clean
@@ -125,7 +132,10 @@ def _zero(shape: Shape) -> Any:
     return _ZERO.get(shape) if isinstance(shape, str) else {}
 
 
-def _map(value: dict[Any, Any], shape: Map, path: str, found: list[Finding]) -> dict[str, Any]:
+def _map(value: Any, shape: Map, path: str, found: list[Finding]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        found.append(_wrong(path, value, "a mapping", "write its fields below it"))
+        return {}
     clean = {}
     for key, element in value.items():
         name = key if type(key) is str else _key(key)

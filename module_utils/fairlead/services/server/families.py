@@ -5,7 +5,8 @@ It does so before it validates, so that a refusal here hides all mistakes that v
 """
 from __future__ import annotations
 
-from ansible.module_utils.fairlead.services.findings import Finding, invalid
+from ansible.module_utils.fairlead.services.findings import Finding, invalid, shown
+from ansible.module_utils.fairlead.services.names import path_segment
 from ansible.module_utils.fairlead.services.server.addresses import IPV4, IPV6, family_of, parse_address
 from ansible.module_utils.fairlead.services.server.cluster_ips import validate
 from ansible.module_utils.fairlead.services.server.defaults import (
@@ -22,7 +23,7 @@ from ansible.module_utils.fairlead.services.server.refusal import RefusedError
 from ansible.module_utils.fairlead.services.server.rules import Rules
 
 SINGLE, PREFER_DUAL, REQUIRE_DUAL = "SingleStack", "PreferDualStack", "RequireDualStack"
-_POLICY = "spec.ipFamilyPolicy"
+_POLICY, _ADDRESSES = "spec.ipFamilyPolicy", "spec.clusterIPs"
 
 
 def settle(old: Spec | None, new: Spec, rules: Rules) -> None:
@@ -51,29 +52,35 @@ def keeps_preferring_dual(old: Spec | None, new: Spec) -> bool:
             and cluster_ips(old) == cluster_ips(new) and families(old) == families(new))
 
 
-def allocate(old: Spec | None, new: Spec, rules: Rules) -> None:
-    """allocClusterIPs and updateClusterIPs. Raises RefusedError."""
+def allocate(name: str, old: Spec | None, new: Spec, rules: Rules) -> None:
+    """allocClusterIPs and updateClusterIPs. Raises RefusedError.
+
+    name: of the Service, which the server notes for every address that it really hands out
+    """
     if new["type"] == EXTERNAL_NAME or keeps_preferring_dual(old, new):
         return
     given = list(cluster_ips(new))
     if old is None or old["type"] == EXTERNAL_NAME:
         if given[:1] != [NONE]:
-            new["clusterIPs"] = _addresses(new, families(new), given, rules)
+            new["clusterIPs"] = _addresses(name, new, families(new), given, rules)
             new["clusterIP"] = new["clusterIPs"][0]
     elif cluster_ips(old)[:1] != [NONE] and len(families(old)) == 1 and len(families(new)) == 2:
         # Also when the new Service is headless: validation then finds None beside an address.
-        new["clusterIPs"] = given[:1] + _addresses(new, families(new)[1:], given[1:], rules)
+        new["clusterIPs"] = given[:1] + _addresses(name, new, families(new)[1:], given[1:], rules)
 
 
-def _addresses(new: Spec, wanted: list[str], given: list[str], rules: Rules) -> list[str]:
+def _addresses(name: str, new: Spec, wanted: list[str], given: list[str], rules: Rules) -> list[str]:
     """allocIPs: each family's address, drawn where none is given."""
     given = given + [""] * (len(wanted) - len(given))
     for family, text in zip(wanted, given):
         problem = _unavailable(family, text, rules) if text else ""
         if problem:
-            raise RefusedError([invalid("spec.clusterIPs", cluster_ips(new), f"failed to allocate IP {text}: {problem}",
+            raise RefusedError([invalid(_ADDRESSES, cluster_ips(new), f"failed to allocate IP {text}: {problem}",
                                         "write another address of the cluster's Service network, or drop it to get "
                                         "one")])
+    if rules.notes_names and wanted and (not name or path_segment(name, False)):
+        raise RefusedError([invalid(_ADDRESSES, cluster_ips(new), "failed to allocate IP: spec.parentRef.name: Invalid "
+                                    f"value: {shown(name)}", "name the Service like my-name")])
     return [text or drawn(family) for family, text in zip(wanted, given)] + given[len(wanted):]
 
 

@@ -71,7 +71,7 @@ def _create(meta: Metadata, spec: Spec, rules: Rules) -> Answer:
     defaults.fill(spec)
     update.normalize(None, spec)
     families.settle(None, spec, rules)
-    families.allocate(None, spec, rules)
+    families.allocate(metadata.generated_name(meta), None, spec, rules)
     node_ports.create(spec, rules)
     found = [*metadata.create(meta, rules), *_service(None, meta, spec, rules)]
     return Answer(INVALID if found else CREATED, found)
@@ -84,7 +84,7 @@ def _replace(old: tuple[Metadata, Spec], meta: Metadata, spec: Spec, rules: Rule
     update.take_over(old_spec, spec, rules)
     update.normalize(old_spec, spec)
     families.settle(old_spec, spec, rules)
-    families.allocate(old_spec, spec, rules)
+    families.allocate(meta["name"], old_spec, spec, rules)
     node_ports.update(old_spec, spec, rules)
     update.drop_dependent(old_spec, spec)
     meta["generation"] = old_meta.get("generation", 0)  # whatever was sent

@@ -53,6 +53,7 @@ class Rules:
     names_on_update:       an update is judged by the rules for names too
     joined_source_ranges:  a bad source range is said of the whole list
     node_ports_follow:     a LoadBalancer without allocateLoadBalancerNodePorts takes none over from before
+    notes_names:           an address that is handed out is noted with the Service's name, which has to be fit for it
     owner_is_required:     mistakes in an owner reference are said of its index, missing fields are Required
     """
 
@@ -70,6 +71,7 @@ class Rules:
     names_on_update: bool = False
     joined_source_ranges: bool = False
     node_ports_follow: bool = True
+    notes_names: bool = False
     owner_is_required: bool = True
 
     def usable(self, family: str) -> range | None:
@@ -96,6 +98,7 @@ def rules(facts: Facts) -> Rules:
         names_on_update=version < (1, 34),
         joined_source_ranges=version < (1, 30),
         node_ports_follow=version >= (1, 30),
+        notes_names=_gate(facts, "MultiCIDRServiceAllocator") and not facts.dry_run,
         owner_is_required=version >= (1, 37),
     )
 

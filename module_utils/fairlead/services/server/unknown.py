@@ -15,7 +15,7 @@ from ansible.module_utils.fairlead.services.server.rules import Rules, guesses, 
 
 Manifest = dict[str, Any]
 
-_FIELDS = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
+_ANY_ADDRESS, _ANY_POLICY = (None, "", NONE), (None, "SingleStack", "PreferDualStack")
 _FIX = "give the API server's --service-cluster-ip-range as service_cidrs"
 
 
@@ -50,8 +50,13 @@ def _agreed(answers: list[Answer]) -> Answer:
 
 
 def _depends(manifest: Manifest, stored: Manifest | None) -> bool:
+    """Whether address families or addresses are asked for. Every cluster can have a Service that asks for none, for
+    one family or for what there is."""
     spec = manifest.get("spec")
-    return stored is not None or (isinstance(spec, dict) and any(spec.get(field) for field in _FIELDS))
+    if stored is not None or not isinstance(spec, dict):
+        return stored is not None
+    return (any(spec.get(field) for field in ("clusterIPs", "ipFamilies")) or spec.get("clusterIP") not in _ANY_ADDRESS
+            or spec.get("ipFamilyPolicy") not in _ANY_POLICY)
 
 
 def _possible(guess: Rules, stored: Manifest | None) -> bool:
