@@ -14,7 +14,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 PLAY := ansible-playbook -i inventories/lab
 SETUP := .venv/.complete
 
-.PHONY: help demo test setup lab lab-down lab-shell verify lint unit molecule bench-lab
+.PHONY: help demo test setup lab lab-down lab-shell verify lint unit molecule parity bench-lab
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ unit: setup ## Run the unit tests
 
 molecule: lab ## Run the molecule scenarios on the lab
 	@molecule test --all
+
+parity: setup ## Compare our verdicts on Services with real API servers (SEED= CREATES= UPDATES= VERSIONS=)
+	@python3 tests/parity/run.py --seed "$(SEED)" --creates $(or $(CREATES),2000) --updates $(or $(UPDATES),1000) \
+		--versions "$(VERSIONS)"
 
 bench-lab: setup ## Time the lab and the main job over several runs
 	@bin/as-root "make bench-lab"
