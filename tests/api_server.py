@@ -82,8 +82,10 @@ class ApiServer:
                 self._connection.request(method, path, text, headers)
                 answer = self._connection.getresponse()
                 return answer.status, json.loads(answer.read())
-            except (http.client.HTTPException, ConnectionError):
+            except (http.client.HTTPException, ConnectionError) as error:
                 self._connection = None
+                if attempt == 2 and isinstance(error, http.client.RemoteDisconnected):
+                    return 500, {"message": "the API server closed the connection without an answer: it panicked"}
                 if attempt == 2:
                     raise
         raise AssertionError("unreachable")

@@ -19,7 +19,7 @@ from ansible.module_utils.fairlead.services.server.defaults import (
     cluster_ips,
     families,
 )
-from ansible.module_utils.fairlead.services.server.refusal import RefusedError
+from ansible.module_utils.fairlead.services.server.refusal import INTERNAL_ERROR, RefusedError
 from ansible.module_utils.fairlead.services.server.rules import Rules
 
 SINGLE, PREFER_DUAL, REQUIRE_DUAL = "SingleStack", "PreferDualStack", "RequireDualStack"
@@ -66,6 +66,10 @@ def allocate(name: str, old: Spec | None, new: Spec, rules: Rules) -> None:
             new["clusterIP"] = new["clusterIPs"][0]
     elif cluster_ips(old)[:1] != [NONE] and len(families(old)) == 1 and len(families(new)) == 2:
         # Also when the new Service is headless: validation then finds None beside an address.
+        if families(new)[1] not in rules.families:
+            raise RefusedError([invalid("spec.clusterIP", given[:1], "the API server fails on this change: it asks an "
+                                        "allocator that a single-stack cluster does not have",
+                                        "delete the Service and create it again")], INTERNAL_ERROR)
         new["clusterIPs"] = given[:1] + _addresses(name, new, families(new)[1:], given[1:], rules)
 
 
