@@ -141,9 +141,10 @@ def test_version(text, version):
 
 
 @pytest.mark.parametrize(("parse", "text"), [
-    (parse_version, "1.28"), (parse_version, "1.38"), (parse_version, "x"), (parse_version, ""),
-    (parse_cidrs, "10.96.0.0"), (parse_cidrs, "10.96.0.0/16,10.97.0.0/16"),
-    (parse_cidrs, "10.0.0.0/8,fd00::/64,fd01::/64"), (parse_feature_gates, "A"), (parse_feature_gates, "A=maybe"), (parse_range, "30000-99999999999999999999")])
+    *((parse_version, text) for text in ("1.28", "1.38", "x", "")),
+    *((parse_cidrs, text) for text in ("10.96.0.0", "10.96.0.0/16,10.97.0.0/16", "10.0.0.0/8,fd00::/64,fd01::/64")),
+    *((parse_feature_gates, text) for text in ("A", "A=maybe")),
+    (parse_range, "30000-99999999999999999999")])
 def test_what_is_no_fact(parse, text):
     with pytest.raises(FairleadError):
         parse(text)
