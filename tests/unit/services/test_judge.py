@@ -14,7 +14,10 @@ from ansible.module_utils.fairlead.services.judge import errors, judge
 CASES = yaml.safe_load((Path(__file__).resolve().parents[1] / "cases/services/judge.yml").read_text(encoding="utf-8"))
 
 
-def judged(services=(), manifests=(), defaults=None, facts=Facts()):  # noqa: B008 - frozen
+CLUSTER = Facts(service_cidrs=("10.96.0.0/16", "fd00:96::/108"))
+
+
+def judged(services=(), manifests=(), defaults=None, facts=CLUSTER):
     return judge(model.items(list(services), list(manifests), defaults or {}), facts)
 
 
