@@ -4,7 +4,6 @@ from __future__ import annotations
 import pytest
 from ansible.module_utils.fairlead.services.facts import Facts
 from ansible.module_utils.fairlead.services.server import policies, ports
-
 from parity import generate, removal
 from parity.compare import Case, Said
 from parity.run import Run
