@@ -68,6 +68,8 @@ class Generator:
             self._swap(service["spec"], stored["spec"])
         if self._random.random() < 0.35:
             self._other_type(service["spec"])
+        if self._random.random() < 0.15:
+            self._other_families(service["spec"], stored["spec"])
         for _ in range(self._random.choice((0, 1, 1, 1, 2, 2, 3))):
             self.change(service, name=self._random.random() < 0.02)
         return service
@@ -207,6 +209,15 @@ class Generator:
         if rng.random() < 0.2:
             spec["clusterIP"] = rng.choice(("None", "", "10.96.1.77"))
             spec.pop("clusterIPs", None)
+
+    def _other_families(self, spec: Manifest, stored: Manifest) -> None:
+        """A second family given up, asked for or turned round, with the policy for it or without."""
+        rng = self._random
+        for field in ("clusterIPs", "ipFamilies"):
+            had = stored.get(field, [])
+            self._put(spec, field, rng.choice((had, had[:1], had[::-1], _ABSENT)))
+        self._put(spec, "clusterIP", rng.choice((stored.get("clusterIP", ""), _ABSENT)))
+        self._put(spec, "ipFamilyPolicy", rng.choice((*v.FAMILY_POLICIES[:3], _ABSENT)))
 
     def _swap(self, spec: Manifest, stored: Manifest) -> None:
         """Some fields as the server has them, or not at all."""
