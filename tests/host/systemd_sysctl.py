@@ -11,8 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from namespaces import cover, fresh_devices  # makes our module_utils importable as well
+
+# isort: split
 from ansible.module_utils.fairlead.sysctl_boot import effective, read_boot_files, winner
-from namespaces import cover, fresh_devices
 
 PROGRAM = "/usr/lib/systemd/systemd-sysctl"
 DEVICES = ("a", "b.10")
