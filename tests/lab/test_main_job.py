@@ -1,5 +1,7 @@
-"""The main job on a fresh lab: what check mode predicts and what the run changes. That a second run finds nothing to do is
-what molecule's idempotence step holds it to."""
+"""The main job on a fresh lab: what check mode predicts and what the run changes.
+
+That a second run finds nothing to do is what molecule's idempotence step holds it to.
+"""
 from __future__ import annotations
 
 
