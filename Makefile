@@ -14,7 +14,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 PLAY := ansible-playbook -i inventories/lab
 SETUP := .venv/.complete
 
-.PHONY: help demo test setup lab lab-down lab-shell verify lint unit molecule parity bench-lab
+.PHONY: help demo test setup lab lab-down lab-shell verify lint unit molecule parity bench-lab bench-nodes sweep-node-settings
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,3 +60,12 @@ parity: setup ## Compare our verdicts on Services with real API servers (SEED= C
 bench-lab: setup ## Time the lab and the main job over several runs
 	@bin/as-root "make bench-lab"
 	@python3 tests/bench/lab.py
+
+bench-nodes: lab ## Time the node roles against per-key loops and ping, on the lab's node2 (ROUNDS=3)
+	@bin/as-root "make bench-nodes"
+	@python3 tests/bench/nodes.py
+
+sweep-node-settings: lab ## Kill the node modules before each effect, and boot every mode's settings (long)
+	@bin/as-root "make sweep-node-settings"
+	@STRIDE=1 CASES=1000 pytest -v tests/host
+	@SWEEP=1 pytest -v tests/lab/test_node_settings.py
