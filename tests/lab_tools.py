@@ -105,6 +105,7 @@ class PlaybookRun:
     def __init__(self, status: int, output: str, records: list[dict]) -> None:
         self.status, self.output = status, output
         self.changed = {(record["host"], record["task"]) for record in records if record["changed"]}
+        self.diffs = {(record["host"], record["task"]): record["diff"] for record in records if record["changed"]}
 
     @property
     def ok(self) -> bool:

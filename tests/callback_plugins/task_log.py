@@ -22,6 +22,6 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_ok(self, result):
         record = {"host": result.host.get_name(), "task": result.task.get_name(),
-                  "changed": bool(result.result.get("changed", False))}
+                  "changed": bool(result.result.get("changed", False)), "diff": result.result.get("diff")}
         with open(os.environ["FAIRLEAD_TASK_LOG"], "a", encoding="utf-8") as stream:
             stream.write(json.dumps(record) + "\n")
