@@ -3,8 +3,8 @@
 25 keys, 8 modules and 3 files on one node of the lab (node2), every way in each of ROUNDS (3) rounds, one after the
 other, so that both sides see the same machine; medians are printed. The loops use ansible.posix.sysctl and
 community.general.modprobe of the PyPI package `ansible`, installed into a temporary environment that is gone
-afterwards; both sides run with that environment's ansible-core. HOSTS ("10 50") adds runs over that many inventory names
-of the node. Nothing here judges: machines differ. What the project promises stands next to each figure.
+afterwards; both sides run with that environment's ansible-core. HOSTS ("10 50") adds runs over that many inventory
+names of the node. Nothing here judges: machines differ. What the project promises stands next to each figure.
 """
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ def one_node(program: Path, hosts: Path) -> dict[str, float]:
     absent = json.dumps({"kernel_modules_state": "absent", "node_sysctl_state": "absent"})
     ways = {
         "empty play": ("empty",), "ping": ("ping",),
-        "loops, first run": ("loops",), "loops, second run": ("loops",), "(loops undone)": ("loops_undo", "--extra-vars", undo),
+        "loops, first run": ("loops",), "loops, second run": ("loops",),
+        "(loops undone)": ("loops_undo", "--extra-vars", undo),
         "roles, first run": ("roles",), "roles, second run": ("roles",),
         "role kernel_modules, nothing to do": ("role_kernel_modules",),
         "role node_sysctl, nothing to do": ("role_node_sysctl",),
