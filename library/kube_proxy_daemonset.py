@@ -123,10 +123,12 @@ def desired_of(params):
     configs, warnings = {}, []
     for mode in sorted(set(params["nodes"].values())):
         warnings += modes.check(mode, params["kubernetes_version"])
-        configs[mode] = config.render(config.Settings(
+        settings = config.Settings(
             mode=mode, kubeconfig=daemonset.MOUNTED_KUBECONFIG, cluster_cidrs=tuple(params["cluster_cidrs"]),
             node_port_addresses=tuple(params["node_port_addresses"]), scheduler=params["scheduler"],
-            extra=params["config"]), "daemonset")
+            extra=params["config"])
+        warnings += config.check(settings, params["kubernetes_version"])
+        configs[mode] = config.render(settings, "daemonset")
     return daemonset.Desired(params["nodes"], params["serving"], configs, params["mode_change"], tuple(warnings))
 
 

@@ -1,6 +1,6 @@
 """Hold our verdict on configurations of kube-proxy against the real program's.
 
-kube_proxy.py BINARY [--cases 1000] [--seed N]: each generated configuration is judged by our code and by
+kube_proxy.py [--binary FILE] [--cases 1000] [--seed N]: each generated configuration is judged by our code and by
 `kube-proxy --config FILE --write-config-to OUT`, which starts nothing. Verdict and field paths must be equal:
 kube-proxy stops at the first of its stages that fails, and of that stage all fields are compared. Unknown fields, which
 it lets pass, are not generated. Beside the random configurations every feature gate is tried both ways.
@@ -115,11 +115,14 @@ def every_gate() -> list[dict[str, Any]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("binary")
+    parser.add_argument("--binary", default="", help="kube-proxy 1.37; without it that of the lab FAIRLEAD_LAB")
     parser.add_argument("--cases", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--no-gates", action="store_true", help="leave the run over all feature gates out")
     asked = parser.parse_args()
+    # kubectl is linked into the lab's directory from the place where everything was built.
+    kubectl = ROOT / ".lab" / os.environ.get("FAIRLEAD_LAB", "lab") / "bin" / "kubectl"
+    binary = asked.binary or str(kubectl.resolve().with_name("kube-proxy"))
     seed = asked.seed if asked.seed is not None else int(time.time())
     print(f"seed {seed}", flush=True)
     random_ = random.Random(seed)
@@ -132,7 +135,7 @@ def main() -> int:
         def both(number: int) -> tuple[tuple[str, list[str]], tuple[str, list[str]]]:
             own = Path(place) / str(number)
             own.mkdir()
-            return ours(documents[number]), real(asked.binary, documents[number], str(own))
+            return ours(documents[number]), real(binary, documents[number], str(own))
 
         for document, (we, they) in zip(documents, pool.map(both, range(len(documents)))):
             stages[they[0] or "accepted"] += 1

@@ -56,7 +56,7 @@ def is_default(path: str, value: Any) -> bool:
     """Whether writing this value is the same as leaving it out."""
     field = fields.field_at(path)
     if not isinstance(field, Field):
-        return value in (None, [], {})
+        return field is not None and value in (None, [], {})
     read, fault = _read(value, field)
     if fault or path in ("healthzBindAddress", "metricsBindAddress"):
         return False

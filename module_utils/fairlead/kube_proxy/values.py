@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from decimal import Decimal
 from typing import Union
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
@@ -33,8 +32,8 @@ def duration(text: str) -> int | None:
         part = _PART.match(rest, position)
         if not part or not (part[1] or part[2]):
             return None
-        # Go computes the fraction in floating point; whole nanoseconds are the same either way.
-        total += int(Decimal(f"{part[1] or 0}.{part[2] or 0}") * NANOSECONDS[part[3]])
+        unit, fraction = NANOSECONDS[part[3]], part[2] or ""
+        total += int(part[1] or 0) * unit + int(fraction or 0) * unit // 10**len(fraction)
         if total > _INT64 or (total == _INT64 and sign > 0):
             return None
         position = part.end()
