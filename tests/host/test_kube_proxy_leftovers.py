@@ -16,7 +16,7 @@ import yaml
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[2] / "module_utils"))
 
 from ansible.module_utils.fairlead.command import Commands  # noqa: E402
-from ansible.module_utils.fairlead.kube_proxy import leftovers, rules  # noqa: E402
+from ansible.module_utils.fairlead.kube_proxy import leftovers, rules, surroundings  # noqa: E402
 
 CACHE = Path(os.environ.get("FAIRLEAD_CACHE", "/var/cache/fairlead"))
 TREES = sorted(CACHE.glob("rootfs-*/tree"))
@@ -88,3 +88,22 @@ def test_a_rule_of_somebody_else_into_kube_proxys_chains_stops_it(commands):
     commands.check(["iptables-nft", "-t", "nat", "-A", "PREROUTING", "-j", "KUBE-SVC-AAAA"])
     with pytest.raises(leftovers.FairleadError, match="PREROUTING"):
         leftovers.plan(observe(commands), "nftables", ())
+
+
+# Defects that preflight has to name: how each is made in the namespace, and the line it gets in nftables mode.
+DEFECTS = {
+    "FORWARD policy": ["iptables-nft", "-P", "FORWARD", "DROP"],
+    "nftables chains": ["nft", "add", "chain", "inet", "firewall", "forward",
+                        "{ type filter hook forward priority 0; policy drop; }"],
+}
+
+
+@pytest.mark.parametrize("subject", DEFECTS)
+def test_a_defect_gets_its_line_and_no_other(commands, subject):
+    def lines():
+        return [found for found, _reason in surroundings.judge(
+            "nftables", surroundings.observe(commands, which=lambda name: name if name != "systemctl" else None))]
+
+    assert lines() == []
+    commands.check(DEFECTS[subject])
+    assert lines() == [subject]
