@@ -123,6 +123,8 @@ def main() -> int:
     # kubectl is linked into the lab's directory from the place where everything was built.
     kubectl = ROOT / ".lab" / os.environ.get("FAIRLEAD_LAB", "lab") / "bin" / "kubectl"
     binary = asked.binary or str(kubectl.resolve().with_name("kube-proxy"))
+    if not Path(binary).is_file():
+        raise SystemExit(f"{binary}: there is no kube-proxy. Run make lab, or name one with --binary")
     seed = asked.seed if asked.seed is not None else int(time.time())
     print(f"seed {seed}", flush=True)
     random_ = random.Random(seed)

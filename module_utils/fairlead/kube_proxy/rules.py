@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from ansible.module_utils.fairlead.files import read_text
 
 TABLE, DUMMY = "kube-proxy", "kube-ipvs0"
 SECONDS = 60.0
+IP_SET = "/sys/module/ip_set"
 PROGRAMS = {
     ("IPv4", "nft"): "iptables-nft", ("IPv6", "nft"): "ip6tables-nft",
     ("IPv4", "legacy"): "iptables-legacy", ("IPv6", "legacy"): "ip6tables-legacy",
@@ -61,7 +63,8 @@ def observe(commands: Commands, which: Callable[[str], str | None] = shutil.whic
     tables = commands.run(["nft", "list", "tables"], timeout=SECONDS).stdout.splitlines() if which("nft") else []
     nft = [family for family, word in (("IPv4", "ip"), ("IPv6", "ip6")) if f"table {word} {TABLE}" in tables]
     shown = commands.run(["ip", "--json", "address", "show", "dev", DUMMY])
-    sets = commands.run(["ipset", "list", "-name"]).stdout.split() if which("ipset") else []
+    # ipset would load the module in order to look; the module has parameters, so it shows here even when built in.
+    sets = commands.run(["ipset", "list", "-name"]).stdout.split() if which("ipset") and os.path.isdir(IP_SET) else []
     return Kernel(saved, tuple(nft), parse_servers(read_text("/proc/net/ip_vs") or ""),
                   parse_addresses(shown.stdout) if shown.ok else None, tuple(sorted(sets)))
 
