@@ -123,12 +123,12 @@ def desired_of(params):
     configs, warnings = {}, []
     for mode in sorted(set(params["nodes"].values())):
         warnings += modes.check(mode, params["kubernetes_version"])
-        settings = config.Settings(
+        configs[mode] = config.render(config.Settings(
             mode=mode, kubeconfig=daemonset.MOUNTED_KUBECONFIG, cluster_cidrs=tuple(params["cluster_cidrs"]),
             node_port_addresses=tuple(params["node_port_addresses"]), scheduler=params["scheduler"],
-            extra=params["config"])
-        warnings += config.check(settings, params["kubernetes_version"])
-        configs[mode] = config.render(settings, "daemonset")
+            extra=params["config"]), "daemonset")
+    for text in configs.values():
+        warnings += config.check(text, params["kubernetes_version"])
     return daemonset.Desired(params["nodes"], params["serving"], configs, params["mode_change"], tuple(warnings))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.files import OWNER_LINE
 from ansible.module_utils.fairlead.kube_proxy import fields
-from ansible.module_utils.fairlead.kube_proxy.decode import is_default
+from ansible.module_utils.fairlead.kube_proxy.decode import is_default, read
 from ansible.module_utils.fairlead.kube_proxy.judge import judge_configuration, refused
 
 # Fields that have a variable of their own; setting them twice would leave open which one counts.
@@ -73,12 +73,12 @@ def render(settings: Settings, deployment: str) -> str:
     return f"{OWNER_LINE}\n{UNDO[deployment]}\n{json.dumps(document(settings), indent=2, sort_keys=True)}\n"
 
 
-def check(settings: Settings, version: str) -> list[str]:
-    """Warnings about a configuration; raises FairleadError for what kube-proxy of that release would refuse or misread.
+def check(text: str, version: str) -> list[str]:
+    """Warnings about a rendered configuration; raises FairleadError for what kube-proxy of that release would refuse or misread.
 
     Source: judge.py, which is held against the real kube-proxy. The mode's own warning is modes.check().
     """
-    findings = judge_configuration(document(settings), version)
+    findings = judge_configuration(read(text), version)
     wrong = refused(findings)
     if wrong:
         first, more = wrong[0], [f"{_variable(one.field)}: {one.message}. {one.fix}" for one in wrong[1:]]

@@ -8,6 +8,7 @@ from typing import Any
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.files import read_text
 from ansible.module_utils.fairlead.kube_proxy import leftovers, rules
+from ansible.module_utils.fairlead.kube_proxy.decode import read
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,7 @@ def tools(kernel: rules.Kernel, local: tuple[str, ...]) -> dict[str, Any]:
 
 def configured_mode(text: str) -> str:
     """The mode of a file that we wrote: JSON under comments. Another's may be YAML, which a node cannot read."""
-    body = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     try:
-        return str(json.loads(body).get("mode", "")) if body else ""
+        return str(read(text).get("mode", "")) if text else ""
     except (ValueError, AttributeError):
         return ""

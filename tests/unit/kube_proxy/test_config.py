@@ -40,18 +40,18 @@ def test_the_scheduler_is_ipvs_only():
 ])
 def test_what_kube_proxy_refuses_or_passes_over_is_refused_with_what_was_meant(extra, words):
     with pytest.raises(FairleadError, match=words):
-        check(Settings("iptables", "/k", extra=extra), "1.37.2")
+        check(render(Settings("iptables", "/k", extra=extra), "systemd"), "1.37.2")
 
 
 @pytest.mark.parametrize("cidr", ["010.0.0.0/8", "10.1.2.3/8"])
 def test_addresses_that_programs_read_differently_are_not_written(cidr):
     with pytest.raises(FairleadError, match=r"kube_proxy_cluster_cidrs.*Write 10\.0\.0\.0/8"):
-        check(Settings("iptables", "/k", (cidr,)), "1.37.2")
+        check(render(Settings("iptables", "/k", (cidr,)), "systemd"), "1.37.2")
 
 
 def test_what_a_mode_does_not_look_at_is_a_warning():
-    told = {mode: check(Settings(mode, "/k", ("10.0.0.0/8",), extra={"ipvs": {"strictARP": True}}), "1.37")
-            for mode in ("nftables", "ipvs")}
+    settings = (Settings(mode, "/k", ("10.0.0.0/8",), extra={"ipvs": {"strictARP": True}}) for mode in modes.MODES)
+    told = {one.mode: check(render(one, "systemd"), "1.37") for one in settings}
     assert "ipvs.strictARP" in told["nftables"][0]
     assert told["ipvs"] == []
 
