@@ -127,13 +127,14 @@ def desired_of(params):
             mode=mode, kubeconfig=daemonset.MOUNTED_KUBECONFIG, cluster_cidrs=tuple(params["cluster_cidrs"]),
             node_port_addresses=tuple(params["node_port_addresses"]), scheduler=params["scheduler"],
             extra=params["config"]), "daemonset")
-    for text in configs.values():
-        warnings += config.check(text, params["kubernetes_version"])
     return daemonset.Desired(params["nodes"], params["serving"], configs, params["mode_change"], tuple(warnings))
 
 
 def run(module):
     desired = desired_of(module.params)
+    for text in desired.configs.values():
+        for warning in config.check(text, module.params["kubernetes_version"]):
+            module.warn(warning)
     cluster = Cluster(module.params["kubeconfig"], module.params["timeout"])
     converge(
         module,

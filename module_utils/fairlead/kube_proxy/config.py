@@ -74,7 +74,7 @@ def render(settings: Settings, deployment: str) -> str:
 
 
 def check(text: str, version: str) -> list[str]:
-    """Warnings about a rendered configuration; raises FairleadError for what kube-proxy of that release would refuse or misread.
+    """Warnings about a rendered configuration of a release; raises FairleadError for what is not to be written.
 
     Source: judge.py, which is held against the real kube-proxy. The mode's own warning is modes.check().
     """
