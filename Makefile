@@ -14,10 +14,10 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 PLAY := ansible-playbook -i inventories/lab
 SETUP := .venv/.complete
 
-.PHONY: help demo test setup lab lab-down lab-shell verify lint unit molecule parity bench-lab bench-nodes sweep-node-settings
+.PHONY: help demo test setup lab lab-down lab-shell verify lint unit molecule parity parity-kube-proxy bench-lab bench-nodes sweep-node-settings
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: lab ## Build the lab, run site.yml on it and show the proof
 	@bin/demo
@@ -56,6 +56,9 @@ molecule: lab ## Run the molecule scenarios on the lab
 parity: setup ## Compare our verdicts on Services with real API servers (SEED= CREATES= UPDATES= VERSIONS=)
 	@python3 tests/parity/run.py --seed "$(SEED)" --creates $(or $(CREATES),2000) --updates $(or $(UPDATES),1000) \
 		--versions "$(VERSIONS)"
+
+parity-kube-proxy: setup ## Judge CASES=2000 configurations, and every feature gate, beside the lab's kube-proxy
+	@python3 tests/parity/kube_proxy.py --cases $(or $(CASES),2000) $(if $(SEED),--seed $(SEED))
 
 bench-lab: setup ## Time the lab and the main job over several runs
 	@bin/as-root "make bench-lab"

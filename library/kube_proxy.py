@@ -155,6 +155,7 @@ def desired_of(params):
         hostname_override=params["hostname_override"], node_port_addresses=tuple(params["node_port_addresses"]),
         scheduler=params["scheduler"], extra=params["config"], conntrack_owner=params["conntrack_owner"])
     families = {"IPv6" if ":" in cidr else "IPv4" for cidr in params["cluster_cidrs"]}
+    warnings += config.check(config.render(settings, "systemd"), params["kubernetes_version"])
     return service.Desired(
         mode=params["mode"], node=params["node"], config_path=params["path"], config=config.render(settings, "systemd"),
         unit=unit.render(params["binary"], params["path"]), mode_change=params["mode_change"],

@@ -139,6 +139,9 @@ def desired_of(params):
 
 def run(module):
     desired = desired_of(module.params)
+    for text in desired.configs.values():
+        for warning in config.check(text, module.params["kubernetes_version"]):
+            module.warn(warning)
     cluster = Cluster(module.params["kubeconfig"], module.params["timeout"])
     converge(
         module,

@@ -9,6 +9,7 @@ module: kube_proxy_info
 short_description: Tell how kube-proxy runs on a node and which rules stand there
 description:
   - Asks the running kube-proxy for its mode, release and health, and the kernel for the rules.
+  - Names what modes that do not run have left behind, and virtual servers that are not kube-proxy's.
   - A node without kube-proxy is a result, not an error.
 version_added: "0.1.0"
 author:
@@ -24,6 +25,10 @@ options:
     elements: str
     choices: [IPv4, IPv6]
     default: [IPv4]
+  path:
+    description: The configuration file on the node, for the mode that is configured.
+    type: path
+    default: /etc/kubernetes/kube-proxy.yaml
   timeout:
     description: Seconds to wait at most.
     type: float
@@ -73,6 +78,33 @@ last_updated:
   returned: success
   type: str
   sample: "2026-11-24 08:15:02.1 +0000 UTC"
+configured_mode:
+  description: The mode in the configuration file; empty when there is none, or it is not JSON under a comment.
+  returned: success
+  type: str
+  sample: nftables
+syncs:
+  description: Time of the last complete sync of each address family.
+  returned: success
+  type: dict
+  sample: {IPv4: "2026-11-24T08:15:02Z", IPv6: "2026-11-24T08:15:02Z"}
+tools:
+  description: What of kube-proxy's stands there by family and tool; C(ipvs) counts its virtual servers.
+  returned: success
+  type: dict
+  sample: {chains: {"IPv4 nft": 12}, nft_tables: [IPv4, IPv6], ipvs: 0, ipsets: 0, kube_ipvs0: false}
+leftovers:
+  description: What modes that do not run have left behind. Empty while nobody answers, since it may still serve.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{mode: ipvs, kind: device, name: kube-ipvs0}]
+foreign_servers:
+  description: Virtual servers that are not kube-proxy's. Its start in nftables mode flushes them.
+  returned: success
+  type: list
+  elements: str
+  sample: [TCP 192.0.2.10:443]
 rules:
   description: Which modes' rules stand in the kernel.
   returned: success
@@ -81,17 +113,19 @@ rules:
 """
 
 import shutil
+from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.kube_proxy import ask, modes, rules, unit
+from ansible.module_utils.fairlead.kube_proxy import ask, inspect_node, modes, unit
 
 
 def get_argument_spec():
     return {
         "wait_for_mode": {"type": "str", "choices": list(modes.MODES)},
         "families": {"type": "list", "elements": "str", "choices": ["IPv4", "IPv6"], "default": ["IPv4"]},
+        "path": {"type": "path", "default": "/etc/kubernetes/kube-proxy.yaml"},
         "timeout": {"type": "float", "default": 180},
     }
 
@@ -110,10 +144,12 @@ def main():
             ask.wait_until_serving(params["wait_for_mode"], params["families"], params["timeout"])
         answer = ask.ask()
         active = bool(shutil.which("systemctl")) and commands.run(["systemctl", "is-active", "--quiet", unit.NAME]).ok
+        metrics = ask.get(ask.METRICS_PORT, "/metrics")[1] if answer.mode else ""
+        found = inspect_node.inspect(answer.mode or "", params["path"], commands)
         module.exit_json(
-            changed=False, mode=answer.mode or "none", version=ask.version() if answer.mode else "",
+            changed=False, mode=answer.mode or "none", version=ask.version(metrics), syncs=ask.last_syncs(metrics),
             deployment=deployment(answer.mode, active), healthy=answer.healthy, last_updated=answer.last_updated,
-            rules=rules.present(commands))
+            **asdict(found))
     except FairleadError as error:
         module.fail_json(msg=str(error))
 

@@ -9,7 +9,8 @@ module: node_preflight_info
 short_description: Look whether a node is fit for its wished mode of kube-proxy
 description:
   - Looks at kernel, modules, systemd and, when kube-proxy runs under systemd, at its binary, kubeconfig and
-    programs. Each line says fit, warn or unfit, with the reason and what to do.
+    programs; at firewalls, both backends of iptables, virtual servers of others and the connection table.
+  - Each line says fit, warn or unfit, with the reason and what to do.
   - An unfit node is a result, not a failure of the module.
 version_added: "0.1.0"
 author:
@@ -76,6 +77,11 @@ problems:
   type: list
   elements: str
   sample: []
+recommended:
+  description: The mode that suits this node, and why.
+  returned: success
+  type: dict
+  sample: {mode: nftables, why: "upstream's successor of both others"}
 kernel:
   description: Release of the running kernel.
   returned: success
@@ -114,6 +120,7 @@ def main():
     try:
         seen = preflight.observe(wish, Commands())
         lines = preflight.judge(wish, seen)
+        mode, why = preflight.recommend(wish, seen)
     except FairleadError as error:
         module.fail_json(msg=str(error))
     for line in lines:
@@ -122,7 +129,7 @@ def main():
     module.exit_json(
         changed=False, verdict=preflight.verdict(lines), lines=[asdict(line) for line in lines],
         problems=[f"{line.subject}: {line.reason}" for line in lines if line.verdict == preflight.UNFIT],
-        kernel=seen.kernel.release, python=seen.python)
+        recommended={"mode": mode, "why": why}, kernel=seen.kernel.release, python=seen.python)
 
 
 if __name__ == "__main__":

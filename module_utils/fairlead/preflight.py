@@ -6,13 +6,16 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.files import read_text
 from ansible.module_utils.fairlead.kernel_modules_observe import MISSING, Kernel, observe_kernel
 from ansible.module_utils.fairlead.kernel_modules_wanted import wanted
+from ansible.module_utils.fairlead.kube_proxy import surroundings
+from ansible.module_utils.fairlead.kube_proxy.rules import Kernel as Rules
+from ansible.module_utils.fairlead.kube_proxy.surroundings import Surroundings
 
 FIT, WARN, UNFIT = "fit", "warn", "unfit"
 
@@ -51,6 +54,7 @@ class Observed:
     nft: str  # what `nft --version` printed; "" when it was not asked
     binary: str  # "", or what is wrong with it
     kubeconfig: str  # "", or what is wrong with it
+    around: Surroundings = field(default_factory=lambda: Surroundings(Rules()))
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,9 @@ def check_version(text: str) -> tuple[int, ...]:
 
 
 def observe(wish: Wish, commands: Commands, root: str = "/", release: str | None = None,
-            which: Callable[[str], str | None] = lambda name: shutil.which(name, path=SEARCH_PATH)) -> Observed:
-    """One look at the node; the only program that is run is nft, and only for nftables mode under systemd."""
+            which: Callable[[str], str | None] = lambda name: shutil.which(name, path=SEARCH_PATH), *,
+            around: Callable[[Commands], Surroundings] = surroundings.observe) -> Observed:
+    """One look at the node. Programs are run to read only."""
     own = wish.deployment == SYSTEMD
     programs = {name: bool(which(name)) for name in PROGRAMS[wish.mode]} if own else {}
     nft = commands.run([which("nft") or "nft", "--version"], timeout=10).stdout if programs.get("nft") else ""
@@ -89,6 +94,7 @@ def observe(wish: Wish, commands: Commands, root: str = "/", release: str | None
         nft=nft,
         binary=_file_fault(os.path.join(root, wish.binary.lstrip("/")), os.X_OK) if own else "",
         kubeconfig=_file_fault(os.path.join(root, wish.kubeconfig.lstrip("/")), os.R_OK) if own else "",
+        around=around(commands),
     )
 
 
@@ -104,7 +110,16 @@ def _file_fault(path: str, access: int) -> str:
 
 def judge(wish: Wish, seen: Observed) -> list[Line]:
     return [*_mode(wish, seen), *_machine(wish, seen), *_kernel(wish, seen),
-            *(_programs(wish, seen) if wish.deployment == SYSTEMD else [])]
+            *(_programs(wish, seen) if wish.deployment == SYSTEMD else []),
+            *(Line(subject, WARN, reason) for subject, reason in surroundings.judge(wish.mode, seen.around))]
+
+
+def recommend(wish: Wish, seen: Observed) -> tuple[str, str]:
+    """The mode that suits this node, and why."""
+    version = check_version(wish.kubernetes_version) if wish.kubernetes_version else ()
+    too_old = numbers(seen.kernel.release) < NFT_KERNEL
+    unfit = {"nftables": f"kernel {seen.kernel.release} is older than 5.13"} if too_old else {}
+    return surroundings.recommended(unfit, version[:2])
 
 
 def verdict(lines: Iterable[Line]) -> str:

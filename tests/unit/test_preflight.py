@@ -9,6 +9,8 @@ from ansible.module_utils.fairlead import preflight
 from ansible.module_utils.fairlead.command import Commands, Result
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.kernel_modules_observe import LOADED, MISSING, Found, Kernel
+from ansible.module_utils.fairlead.kube_proxy.rules import Kernel as Rules
+from ansible.module_utils.fairlead.kube_proxy.surroundings import Surroundings
 
 CASES = yaml.safe_load((Path(__file__).parent / "cases/preflight/nodes.yml").read_text())["cases"]
 NFT = "nftables v1.1.3 (Commodore Bullmoose #4)\n"
@@ -70,7 +72,8 @@ def test_observe(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(mode)
-    found = preflight.observe(wish("nftables"), Nft(), str(tmp_path), "6.12.1", lambda name: f"/usr/sbin/{name}")
+    found = preflight.observe(wish("nftables"), Nft(), str(tmp_path), "6.12.1", lambda name: f"/usr/sbin/{name}",
+                              around=lambda _commands: Surroundings(Rules()))
     assert (found.systemd, found.nft, found.binary, found.kubeconfig) == (True, NFT, "", "it is empty")
     assert found.kernel.found["nf_tables"].state == LOADED
     assert found.kernel.found["nft_ct"].state == MISSING
@@ -79,5 +82,6 @@ def test_observe(tmp_path):
 
 def test_a_daemonset_needs_no_program_on_the_node(tmp_path):
     found = preflight.observe(wish("nftables", deployment="daemonset"), Nft(), str(tmp_path), "6.12.1",
-                              lambda name: pytest.fail(f"{name} was looked for"))
+                              lambda name: pytest.fail(f"{name} was looked for"),
+                              around=lambda _commands: Surroundings(Rules()))
     assert (found.programs, found.nft, found.binary) == ({}, "", "")

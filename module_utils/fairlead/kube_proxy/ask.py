@@ -51,9 +51,9 @@ def ask() -> Answer:
     return Answer(mode.strip() if status == 200 else None, health == 200, updated)
 
 
-def version() -> str:
-    """The release of the running kube-proxy, from its metrics; "" when nobody answers."""
-    found = VERSION.search(get(METRICS_PORT, "/metrics")[1])
+def version(metrics: str) -> str:
+    """The release of the running kube-proxy, from the text of /metrics; "" when nobody answered."""
+    found = VERSION.search(metrics)
     return found.group(1) if found else ""
 
 
@@ -64,6 +64,12 @@ def synced_families(metrics: str) -> set[str]:
     Releases without the label speak of both families at once.
     """
     return {family or "both" for family, seconds in SYNCED.findall(metrics) if float(seconds) > 0}
+
+
+def last_syncs(metrics: str) -> dict[str, str]:
+    """Family -> UTC time of its last complete sync, from the text of /metrics; families not written are left out."""
+    return {family or "both": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(float(seconds)))
+            for family, seconds in SYNCED.findall(metrics) if float(seconds) > 0}
 
 
 def wait_until_serving(mode: str, families: Iterable[str], timeout: float) -> None:

@@ -1,12 +1,11 @@
 """The configuration file of kube-proxy: KubeProxyConfiguration, kubeproxy.config.k8s.io/v1alpha1.
 
 kube-proxy decodes it strictly first and, when that fails, leniently with a log line: a misspelt field is then silently
-without effect. So unknown fields are refused here. The text is JSON under a comment, which is YAML: nodes need no YAML
-library, and the same input gives the same bytes.
+without effect. So unknown fields are refused, and every value is judged before it is written. The text is JSON
+under a comment, which is YAML: nodes need no YAML library, and the same input gives the same bytes.
 """
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,14 +13,10 @@ from typing import Any
 from ansible.module_utils.fairlead import conntrack
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.files import OWNER_LINE
+from ansible.module_utils.fairlead.kube_proxy import fields
+from ansible.module_utils.fairlead.kube_proxy.decode import is_default, read
+from ansible.module_utils.fairlead.kube_proxy.judge import judge_configuration, refused
 
-# Top-level fields of v1alpha1 in 1.29 to 1.37; source: k8s.io/kube-proxy config/v1alpha1/types.go.
-FIELDS = (
-    "apiVersion", "bindAddress", "bindAddressHardFail", "clientConnection", "clusterCIDR", "configSyncPeriod",
-    "conntrack", "detectLocal", "detectLocalMode", "enableProfiling", "featureGates", "healthzBindAddress",
-    "hostnameOverride", "iptables", "ipvs", "kind", "logging", "metricsBindAddress", "mode", "nftables",
-    "nodePortAddresses", "oomScoreAdj", "portRange", "showHiddenMetricsForVersion", "windowsRunAsService", "winkernel",
-)
 # Fields that have a variable of their own; setting them twice would leave open which one counts.
 OWNED = {
     "apiVersion": "nothing, it is always v1alpha1", "kind": "nothing", "mode": "kube_proxy_mode",
@@ -58,11 +53,11 @@ def document(settings: Settings) -> dict[str, Any]:
     """The configuration as data: the mode always, of the rest only what differs from kube-proxy's defaults."""
     check_extra(settings.extra)
     config: dict[str, Any] = {
-        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
-        "kind": "KubeProxyConfiguration",
+        "apiVersion": fields.API_VERSION,
+        "kind": fields.KIND,
         # always written: unset means iptables today and nftables from 1.40
         "mode": settings.mode,
-        **settings.extra,
+        **_differing(settings.extra),
     }
     config["clientConnection"] = {**config.get("clientConnection", {}), "kubeconfig": settings.kubeconfig}
     if settings.cluster_cidrs:
@@ -84,12 +79,39 @@ def render(settings: Settings, deployment: str) -> str:
     return f"{OWNER_LINE}\n{UNDO[deployment]}\n{json.dumps(document(settings), indent=2, sort_keys=True)}\n"
 
 
+def check(text: str, version: str) -> list[str]:
+    """Warnings about a rendered configuration of a release; raises FairleadError for what is not to be written.
+
+    Source: judge.py, which is held against the real kube-proxy. The mode's own warning is modes.check().
+    """
+    findings = judge_configuration(read(text), version)
+    wrong = refused(findings)
+    if wrong:
+        first, more = wrong[0], [f"{_variable(one.field)}: {one.message}. {one.fix}" for one in wrong[1:]]
+        raise FairleadError(_variable(first.field), "; also ".join([first.message, *more]), first.fix or "remove it")
+    return [f"{_variable(one.field)}: {one.message}; {one.fix}" for one in findings if one.field != "mode"]
+
+
 def check_extra(extra: dict[str, Any]) -> None:
-    """Refuse fields that v1alpha1 does not have and those that have a variable of their own."""
+    """Refuse fields that have a variable of their own."""
     for name in sorted(extra):
         if name in OWNED:
             raise FairleadError(f"kube_proxy_config.{name}", f"is set by {OWNED[name]}", "remove it here")
-        if name not in FIELDS:
-            near = difflib.get_close_matches(name, FIELDS, 1)
-            raise FairleadError(f"kube_proxy_config.{name}", "is not a field of KubeProxyConfiguration v1alpha1",
-                                f"write {near[0]}" if near else "remove it")
+
+
+def _differing(extra: dict[str, Any]) -> dict[str, Any]:
+    """Without what kube-proxy does anyway. A zero of the conntrack block stays: it says that the kernel's key is not
+    kube-proxy's."""
+    kept = {}
+    for name, value in extra.items():
+        is_block = isinstance(value, dict) and isinstance(fields.ROOT.get(name), dict) and name != "conntrack"
+        given = {key: below for key, below in value.items()
+                 if not is_default(f"{name}.{key}", below)} if is_block else value
+        if not (is_block and not given) and not is_default(name, given):
+            kept[name] = given
+    return kept
+
+
+def _variable(path: str) -> str:
+    """The name by which the user knows a field: a variable of its own, or its place in kube_proxy_config."""
+    return OWNED.get(path.partition("[")[0], f"kube_proxy_config.{path}")

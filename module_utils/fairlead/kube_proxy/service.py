@@ -78,8 +78,9 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     if not observed.active:
         steps.append(Step("start", unit.NAME, "not running", f"running in {desired.mode} mode"))
     elif steps or (running and running != desired.mode):
+        before = {step.target: step.before for step in steps if step.action == "write"}
         steps.append(Step("restart", unit.NAME, f"running in {running or 'unknown'} mode",
-                          f"running in {desired.mode} mode with this configuration"))
+                          f"running in {desired.mode} mode with this configuration", (running or desired.mode, before)))
     return Plan(tuple(steps), unchanged=f"kube-proxy runs in {desired.mode} mode as configured",
                 warnings=desired.warnings)
 
@@ -99,7 +100,31 @@ def apply(desired: Desired, step: Step, commands: Commands) -> None:
         commands.check(["systemctl", "enable", unit.NAME], timeout=60)
     else:
         commands.check(["systemctl", step.action, unit.NAME], timeout=60)
-        _wait(desired, commands)
+        try:
+            _wait(desired, commands)
+        except FairleadError as error:
+            if step.action != "restart" or not any(step.data[1].values()):
+                raise
+            raise FairleadError(error.field, f"{error.problem}. {go_back(desired, *step.data, commands)}", error.remedy,
+                                error.value) from error
+
+
+def go_back(desired: Desired, mode: str, before: dict[str, str], commands: Commands) -> str:
+    """Put the files back as they were and start kube-proxy with them; the sentence that says what came of it.
+
+    A configuration with which kube-proxy does not serve must not stay until somebody notices: its rules in the kernel
+    are frozen meanwhile, and every endpoint that goes takes its connections with it.
+    """
+    for path, text in before.items():
+        if text:
+            files.write_text(path, text)
+    commands.check(["systemctl", "daemon-reload"], timeout=60)
+    commands.check(["systemctl", "restart", unit.NAME], timeout=60)
+    try:
+        ask.wait_until_serving(mode, desired.families, desired.timeout)
+    except FairleadError as error:
+        return f"The node went back to its previous files, and does not serve with them either: {error.problem}"
+    return f"The node went back to its previous files and serves in {mode} mode"
 
 
 def _wait(desired: Desired, commands: Commands) -> None:

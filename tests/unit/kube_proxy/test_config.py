@@ -7,7 +7,7 @@ import pytest
 import yaml
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.kube_proxy import modes
-from ansible.module_utils.fairlead.kube_proxy.config import Settings, document, render
+from ansible.module_utils.fairlead.kube_proxy.config import Settings, check, document, render
 
 
 def test_the_mode_is_always_written_and_nothing_that_was_not_asked_for():
@@ -46,13 +46,36 @@ def test_a_conntrack_field_is_refused_when_the_node_owns_its_key():
 
 
 @pytest.mark.parametrize(("extra", "words"), [
-    ({"oomScoreAdjust": 1}, "oomScoreAdj"),
+    ({"oomScoreAdjust": 1}, "Write oomScoreAdj"),
     ({"mode": "ipvs"}, "kube_proxy_mode"),
-    ({"clusterCidr": "x"}, "clusterCIDR"),
+    ({"clusterCidr": "x"}, "Write clusterCIDR"),
+    ({"configSyncPeriod": 30}, r'kube_proxy_config.configSyncPeriod: .*unit. Write "30s"'),
+    ({"nodePortAddress": [], "oomScoreAdj": 2000}, r"; also .*oomScoreAdj.*Write nodePortAddresses"),
 ])
-def test_unknown_and_owned_fields_are_refused_with_what_was_meant(extra, words):
+def test_what_kube_proxy_refuses_or_passes_over_is_refused_with_what_was_meant(extra, words):
     with pytest.raises(FairleadError, match=words):
-        document(Settings("iptables", "/k", extra=extra))
+        check(render(Settings("iptables", "/k", extra=extra), "systemd"), "1.37.2")
+
+
+@pytest.mark.parametrize("cidr", ["010.0.0.0/8", "10.1.2.3/8"])
+def test_addresses_that_programs_read_differently_are_not_written(cidr):
+    with pytest.raises(FairleadError, match=r"kube_proxy_cluster_cidrs.*Write 10\.0\.0\.0/8"):
+        check(render(Settings("iptables", "/k", (cidr,)), "systemd"), "1.37.2")
+
+
+def test_what_a_mode_does_not_look_at_is_a_warning():
+    settings = (Settings(mode, "/k", ("10.0.0.0/8",), extra={"ipvs": {"strictARP": True}}) for mode in modes.MODES)
+    told = {one.mode: check(render(one, "systemd"), "1.37") for one in settings}
+    assert "ipvs.strictARP" in told["nftables"][0]
+    assert told["ipvs"] == []
+
+
+def test_only_what_differs_from_the_defaults_is_written():
+    extra = {"oomScoreAdj": -999, "iptables": {"syncPeriod": "0.5m", "masqueradeAll": False},
+             "logging": {"verbosity": 2}, "ipvs": {"strictARP": False}, "healthzBindAddress": "",
+             "conntrack": {"udpTimeout": "0s"}}
+    assert set(document(Settings("iptables", "/k", extra=extra))) == {
+        "apiVersion", "kind", "mode", "clientConnection", "logging", "conntrack", "healthzBindAddress"}
 
 
 @pytest.mark.parametrize(("mode", "version", "refused"), [

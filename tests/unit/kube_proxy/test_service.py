@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import pytest
+from ansible.module_utils.fairlead.command import Commands, Result
 from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.kube_proxy import unit
+from ansible.module_utils.fairlead.kube_proxy import ask, service, unit
 from ansible.module_utils.fairlead.kube_proxy.ask import Answer
 from ansible.module_utils.fairlead.kube_proxy.service import Desired, Observed, plan
 
@@ -49,3 +50,39 @@ def test_restart_accepts_the_outage():
 def test_a_proxy_that_is_not_ours_is_named():
     with pytest.raises(FairleadError, match=f"not {unit.NAME}"):
         plan(desired(), observed("iptables", active=False))
+
+
+class Systemd(Commands):
+    def __init__(self):
+        self.ran = []
+
+    def run(self, argv, timeout=30.0, stdin=None):
+        self.ran.append(" ".join(argv[:2]))
+        return Result(0, "", "")
+
+
+@pytest.mark.parametrize(("old_serves", "words"), [
+    (True, "serves in iptables mode"), (False, "does not serve with them")])
+def test_a_configuration_that_does_not_serve_goes_back(tmp_path, monkeypatch, old_serves, words):
+    path = tmp_path / "kube-proxy.yaml"
+    path.write_text("old")
+    wish = desired(config_path=str(path), mode_change="restart")
+    steps = plan(wish, observed("iptables", config="old")).steps
+
+    def serve(mode, _families, _timeout):
+        if mode == "nftables" or not old_serves:
+            raise FairleadError("kube-proxy", f"did not serve in {mode} mode", "read its log")
+
+    monkeypatch.setattr(ask, "wait_until_serving", serve)
+    systemd = Systemd()
+    service.apply(wish, steps[0], systemd)
+    assert path.read_text() == "new"
+    with pytest.raises(FairleadError, match=f"went back.*{words}"):
+        service.apply(wish, steps[-1], systemd)
+    assert path.read_text() == "old"
+    assert systemd.ran[-1] == "systemctl restart"
+
+
+def test_a_first_start_has_nothing_to_go_back_to(monkeypatch):
+    steps = plan(desired(), observed(None, config=None, unit=None, enabled=False)).steps
+    assert (steps[-1].action, steps[-1].data) == ("start", None)
