@@ -19,6 +19,7 @@ SAME, DIFFERENT, UNKNOWN = 0, 1, 2
 COMMANDS = {
     "check": "judge manifests as the API server would, without a cluster",
     "render": "judge Services and write one file for each",
+    "plan": "say what a change of kube-proxy's release or mode breaks",
     "diff": "compare Services with a directory of rendered files, or with a cluster",
 }
 _HERE = "ansible.module_utils.fairlead.cli"
@@ -44,7 +45,8 @@ def main(words: list[str]) -> int:
 
 def _parser(words: list[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="fairlead", epilog=_STATUS,
-                                     description="Services as data: judged, rendered and compared, without Ansible.")
+                                     description="Services as data, and kube-proxy's configuration: judged, rendered "
+                                                 "and compared, without Ansible.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     wanted = next((word for word in words if word in COMMANDS), None)
     for name, does in COMMANDS.items():

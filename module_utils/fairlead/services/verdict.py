@@ -18,8 +18,20 @@ from ansible.module_utils.fairlead.services.model import Item, Manifest
 from ansible.module_utils.fairlead.services.repository import Network, refusals
 
 
+_KUBE_PROXY = "kubeproxy.config.k8s.io"  # the group of its configuration, which no API server knows
+
+
 def server(item: Item, facts: Facts, stored: Manifest | None = None) -> list[Finding]:
-    """What the API server would say. stored: the object that this one would update."""
+    """What the API server would say. stored: the object that this one would update.
+
+    Of a KubeProxyConfiguration, what kube-proxy would say when it starts, and unknown fields, which it passes over.
+    """
+    if str(item.manifest.get("apiVersion")).partition("/")[0] == _KUBE_PROXY:
+        # Only here: its tables of fields and feature gates are of no use for Services.
+        from ansible.module_utils.fairlead.kube_proxy.judge import judge_configuration  # noqa: PLC0415
+
+        return [placed(item, finding) for finding in judge_configuration(
+            item.manifest, ".".join(map(str, facts.kubernetes_version)))]
     found = judge.judge_update(stored, item.manifest, facts) if stored else judge.judge_one(item.manifest, facts)
     findings = [placed(item, explained(finding)) for finding in found]
     if item.manifest.get("kind") == "EndpointSlice" and item.manifest.get("apiVersion") == "discovery.k8s.io/v1":

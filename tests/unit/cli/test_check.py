@@ -193,3 +193,21 @@ def test_it_runs_from_the_checkout_without_ansible(tmp_path):
 def test_the_pre_commit_hooks_name_what_there_is():
     for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")):
         assert (ROOT / hook["entry"].split()[0]).exists()
+
+
+KUBE_PROXY = "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n"
+
+
+def test_a_configuration_of_kube_proxy_is_judged_as_kube_proxy_would(check):
+    said = check(f'{KUBE_PROXY}mode: ""\niptables:\n  masqueradeBit: 40\n  syncPeriood: 30s\n', "--only", "server")
+    assert said.status == 1
+    assert [place[:3] for place in places(said)] == [(5, 3, "iptables.masqueradeBit"), (6, 3, "iptables.syncPeriood")]
+    assert said.findings[1]["fix"] == "write syncPeriod"
+    sound = check(f'{KUBE_PROXY}mode: ""\n', "--only", "server")
+    assert (sound.status, sound.json) == (0, {"findings": [], "accepted": True})
+
+
+def test_a_plan_names_what_breaks_and_its_source(fairlead):
+    said = fairlead("plan", "--from", "1.34", "--to", "1.40", "--mode", "ipvs", "--output", "json")
+    assert said.status == 1
+    assert "KubeProxyIPVS" in said.out and "5495-deprecate-ipvs-mode-in-kube-proxy" in said.out
