@@ -17,7 +17,6 @@ from ansible.module_utils.fairlead.services.layer7 import explained
 from ansible.module_utils.fairlead.services.model import Item, Manifest
 from ansible.module_utils.fairlead.services.repository import Network, refusals
 
-
 _KUBE_PROXY = "kubeproxy.config.k8s.io"  # the group of its configuration, which no API server knows
 
 
