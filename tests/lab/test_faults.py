@@ -53,6 +53,7 @@ def test_a_node_that_was_powered_off_returns_without_another_run(lab):
     lab.power_on()
     assert settings(machine) == before
     assert lab.playbook("playbooks/verify.yml").ok
+    assert lab.playbook("playbooks/drift.yml").ok
 
 
 def settings(machine) -> dict[str, str]:

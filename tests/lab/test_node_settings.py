@@ -82,14 +82,14 @@ def damaged(machine):
 
 
 def test_drift_names_the_value_and_the_file_with_its_line(lab, node):
-    assert lab.playbook("playbooks/drift_nodes.yml").ok
+    assert lab.playbook("playbooks/drift.yml").ok
     with damaged(lab.machine(node)):
-        drift = lab.playbook("playbooks/drift_nodes.yml", "--limit", node)
+        drift = lab.playbook("playbooks/drift.yml", "--limit", node)
         assert not drift.ok
         assert "net.bridge.bridge-nf-call-ip6tables is 0, asked is 1" in drift.output
         assert f"{OTHER}:2 sets net.ipv4.ip_forward = 0 at boot" in drift.output
     run(lab, node, {})
-    assert lab.playbook("playbooks/drift_nodes.yml", "--limit", node).ok
+    assert lab.playbook("playbooks/drift.yml", "--limit", node).ok
 
 
 def test_a_module_that_is_denied_is_named_with_its_line(lab, node):
@@ -122,7 +122,7 @@ def test_every_mode_is_there_after_a_boot(lab):
         lab.power_off(node)
         lab.power_on()
         wish = json.dumps(LARGE)
-        assert lab.playbook("playbooks/drift_nodes.yml", "--limit", node, "--extra-vars", wish).ok
+        assert lab.playbook("playbooks/drift.yml", "--limit", node, "--extra-vars", wish).ok
         assert_kernel_agrees(machine)
         run(lab, node, {})
-        assert lab.playbook("playbooks/drift_nodes.yml", "--limit", node).ok
+        assert lab.playbook("playbooks/drift.yml", "--limit", node).ok
