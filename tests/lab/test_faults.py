@@ -34,15 +34,15 @@ def test_verify_fails_and_names_the_node_without_rules(lab, mode):
     with without_kube_proxy(lab.machine(node), mode):
         # The first answers count: there is nothing on its way that could make it better.
         proof = lab.playbook("playbooks/verify.yml", "-e", "service_verify_patience=0")
+    wait_until(f"{node} to answer again", 240, pause=5.0,
+               is_so=lambda: set(lab.pods_answering("client1", node, 30080, 45)) == lab.pods())
     assert not proof.ok
-    message = proof.output[proof.output.index("fatal:"):]
+    message = next(line for line in proof.output.splitlines() if line.startswith("fatal:"))
     assert node in message
     assert "myapp-nodeport" in message
     assert "client1" in message
     for other in set(lab.nodes) - {node}:
         assert other not in message
-    wait_until(f"{node} to answer again", 240, pause=5.0,
-               is_so=lambda: set(lab.pods_answering("client1", node, 30080, 45)) == lab.pods())
 
 
 def test_a_node_that_was_powered_off_returns_without_another_run(lab):
