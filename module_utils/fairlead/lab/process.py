@@ -28,6 +28,12 @@ class Record:
     def alive(self) -> bool:
         return start_time(self.pid) == self.started
 
+    @property
+    def started_at(self) -> float:
+        """When it started, in seconds since the epoch; good to about a second."""
+        since_boot = self.started / os.sysconf("SC_CLK_TCK")
+        return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + since_boot
+
 
 def start_time(pid: int) -> int | None:
     """The start time of a process in clock ticks after boot; None when there is none or it is a zombie."""

@@ -9,12 +9,16 @@ Arguments
     deadline:    seconds for all of them
     accelerator: what lab_accelerator_info found
 A node whose virtual machine ended or whose kernel panicked fails at once; the message names the console log.
+The API server believes a node Ready for most of a minute after its power was cut, so only what kubelet reported after the
+virtual machine started counts.
 """
 from __future__ import annotations
 
 import json
 import subprocess
 import time
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import ansible.module_utils
@@ -43,16 +47,16 @@ class ActionModule(ActionBase):
         Display().display(f"  {args['accelerator']['accelerator']}: {args['accelerator']['reason']}", color="cyan")
         before: dict[str, str] = {}
         while True:
-            registered = ready_by_node(args["kubectl"], args["kubeconfig"])
-            seconds = time.monotonic() - started
+            registered = reported_by_node(args["kubectl"], args["kubeconfig"])
+            waited = time.monotonic() - started
             states = {node: state(node, registered.get(node), args) for node in args["nodes"]}
-            if states != before or seconds - shown >= SHOWN_EVERY:
-                before, shown = states, seconds
+            if states != before or waited - shown >= SHOWN_EVERY:
+                before, shown = states, waited
                 line = "  ".join(f"{node} {text}" for node, text in states.items())
-                Display().display(f"  {int(seconds):>4} s  {line}", color="cyan")
+                Display().display(f"  {int(waited):>4} s  {line}", color="cyan")
             if set(states.values()) == {READY}:
                 return result
-            if seconds > float(args["deadline"]):
+            if waited > float(args["deadline"]):
                 waiting = ", ".join(f"{node} ({text})" for node, text in states.items() if text != READY)
                 raise AnsibleActionFail(
                     f"Not every node was Ready within {args['deadline']} s: {waiting}. Read the logs in "
@@ -60,21 +64,34 @@ class ActionModule(ActionBase):
             time.sleep(PAUSE)
 
 
-def ready_by_node(kubectl: str, kubeconfig: str) -> dict[str, bool]:
-    """Node -> whether its condition Ready is True, of registered nodes; empty when the API server does not answer."""
+@dataclass(frozen=True)
+class Report:
+    """What kubelet last said of its node."""
+
+    ready: bool
+    at: float  # seconds since the epoch, by the node's clock
+
+
+def reported_by_node(kubectl: str, kubeconfig: str) -> dict[str, Report]:
+    """The condition Ready of every node that has one; empty when the API server does not answer."""
     argv = [kubectl, "--kubeconfig", kubeconfig, "get", "nodes", "-o", "json", "--request-timeout", "5s"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode:
         return {}
-    return {node["metadata"]["name"]: any(c["type"] == "Ready" and c["status"] == "True"
-                                          for c in node["status"].get("conditions", []))
-            for node in json.loads(done.stdout)["items"]}
+    return {node["metadata"]["name"]: Report(condition["status"] == "True", seconds(condition["lastHeartbeatTime"]))
+            for node in json.loads(done.stdout)["items"]
+            for condition in node["status"].get("conditions", []) if condition["type"] == "Ready"}
 
 
-def state(node: str, ready: bool | None, args: dict) -> str:
+def seconds(moment: str) -> float:
+    """A moment as the API server writes it, in seconds since the epoch."""
+    return datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp()
+
+
+def state(node: str, report: Report | None, args: dict) -> str:
     """How far a node has come; fails when it cannot come further.
 
-    ready: what the API server knows, None when kubelet has not registered the node
+    report: what the API server knows, None when kubelet has not registered the node
     """
     record = process.load(Path(args["run_dir"], "processes", f"{node}.json"))
     console = Path(args["log_dir"], f"{node}-console.log")
@@ -85,6 +102,6 @@ def state(node: str, ready: bool | None, args: dict) -> str:
     if "Kernel panic" in text:
         line = next(line for line in text.splitlines() if "Kernel panic" in line)
         raise AnsibleActionFail(f"{node}: {line.strip()}. Console: {console}. Run make lab-down, then try again.")
-    if ready is None:
+    if report is None or report.at < record.started_at:
         return "booting"
-    return READY if ready else "registered"
+    return READY if report.ready else "registered"
