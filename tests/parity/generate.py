@@ -28,9 +28,10 @@ _METADATA = {"labels": None, "annotations": v.ANNOTATIONS, "finalizers": v.FINAL
              "deletionTimestamp": v.TIMES, "deletionGracePeriodSeconds": [0, 30, -1, None, "1"],
              "selfLink": ["x", None], "uid": ["x", "", None], "resourceVersion": ["1", "0", "", "x", None, 1],
              "namespace": ["default", "", None], "managedFields": v.MANAGED_FIELDS}
-_FIELDS = {"spec": [*_SPEC, "ports", "selector", "clusterIPs", "externalIPs", "loadBalancerSourceRanges", "topologyKeys"],
-           "port": [*_PORT, "targetport"], "metadata": [*_METADATA, "name", "generateName", "managedFields", "clusterName"],
-           "": ["status", "metadata", "spec", "data", "Spec"]}
+_FIELDS = {
+    "spec": [*_SPEC, "ports", "selector", "clusterIPs", "externalIPs", "loadBalancerSourceRanges", "topologyKeys"],
+    "metadata": [*_METADATA, "name", "generateName", "managedFields", "clusterName"],
+    "port": [*_PORT, "targetport"], "": ["status", "metadata", "spec", "data", "Spec"]}
 _UNKNOWN = [("spec", "sesionAffinity"), ("spec", "ClusterIP"), ("spec", "labels"), ("metadata", "Name"),
             ("metadata", "x"), ("status", "x"), ("", "specs"), ("spec", "portz")]
 _PORTS = (("http", 80, "TCP"), ("https", 443, "TCP"), ("dns", 53, "UDP"), ("dns-tcp", 53, "TCP"), ("sctp", 80, "SCTP"))

@@ -111,12 +111,11 @@ def ask(version: str, etcd: Path, kube_apiserver: Path, options: argparse.Namesp
             creates, updates, reals = (round(count * cluster.share) for count in
                                        (options.creates, options.updates, options.creates / 4))
             random_ones = Generator(options.seed, taken), Generator(options.seed + 1, taken)
-            for cases in (compare.creates(server, random_ones[0].services(creates)),
-                          compare.reals(server, random_ones[1].services(reals)),
-                          compare.updates(server, options.seed, updates, made)):
-                cases = list(cases)
-                cases += [case for case in aimed if case.kind == cases[0].kind]
-                runs.append(Run(version, cluster.name, facts, cases))
+            for kind, cases in (("create", compare.creates(server, random_ones[0].services(creates))),
+                                ("real", compare.reals(server, random_ones[1].services(reals))),
+                                ("update", compare.updates(server, options.seed, updates, made))):
+                same = (case for case in aimed if case.kind == kind)
+                runs.append(Run(version, cluster.name, facts, [*cases, *same]))
     return runs
 
 
