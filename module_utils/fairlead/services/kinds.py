@@ -1,7 +1,7 @@
 """Kinds that no API server knows: misspelled, or under a version that never had them.
 
-Only of Kubernetes' core group, and of kinds that everybody knows, since any other group may be an extension. Source: the
-API reference of 1.37.
+Only of Kubernetes' core group, and of kinds that everybody knows, since any other group may be an extension. Source:
+the API reference of 1.37.
 """
 from __future__ import annotations
 
