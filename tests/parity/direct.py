@@ -15,13 +15,13 @@ from parity.generate import Manifest
 CASES = Path(__file__).resolve().parents[1] / "unit/cases/services"
 
 
-def run(server: ApiServer, whole: bool) -> list[compare.Case]:
+def run(server: ApiServer, release: tuple[int, int], whole: bool) -> list[compare.Case]:
     """Every case, on a server that has no Services yet, since the tables name ports and addresses.
 
     whole: each stored Service of the tables can be made in this cluster; one of fewer families or ports leaves some out
     """
     services = list(_creates())
-    return [*compare.creates(server, services), *compare.reals(server, services), *_updates(server, whole)]
+    return [*compare.creates(server, services), *compare.reals(server, services, release), *_updates(server, whole)]
 
 
 def _creates() -> Iterator[Manifest]:

@@ -103,7 +103,7 @@ def ask(version: str, etcd: Path, kube_apiserver: Path, options: argparse.Namesp
     for cluster in CLUSTERS:
         facts = cluster.facts(version)
         with ApiServer(etcd, kube_apiserver, cluster.cidrs, cluster.flags(facts)) as server:
-            aimed = direct.run(server, whole=cluster is CLUSTERS[0])
+            aimed = direct.run(server, facts.kubernetes_version, whole=cluster is CLUSTERS[0])
             made = compare.bases(server, options.seed, BASES)
             taken = compare.taken_ports(server)
             print(f"{version} {cluster.name}: ready in {server.started_in:.1f} s, {len(made)} Services stored",
@@ -111,11 +111,11 @@ def ask(version: str, etcd: Path, kube_apiserver: Path, options: argparse.Namesp
             creates, updates, reals = (round(count * cluster.share) for count in
                                        (options.creates, options.updates, options.creates / 4))
             random_ones = Generator(options.seed, taken), Generator(options.seed + 1, taken)
-            for kind, cases in (("create", compare.creates(server, random_ones[0].services(creates))),
-                                ("real", compare.reals(server, random_ones[1].services(reals))),
-                                ("update", compare.updates(server, options.seed, updates, made))):
-                same = (case for case in aimed if case.kind == kind)
-                runs.append(Run(version, cluster.name, facts, [*cases, *same]))
+            asked = [*compare.creates(server, random_ones[0].services(creates)),
+                     *compare.reals(server, random_ones[1].services(reals), facts.kubernetes_version),
+                     *compare.updates(server, options.seed, updates, made), *aimed]
+            runs += [Run(version, cluster.name, facts, [case for case in asked if case.kind == kind])
+                     for kind in ("create", "real", "update")]
     return runs
 
 
