@@ -72,7 +72,7 @@ class Project:
     def deliver(self, check=False, api=None, done=None, **options) -> list[str]:
         """What a delivery does, or would do."""
         job = deliver.delivery(api or self.api, self.objects(), {deliver.MANAGED_BY: "fairlead"}, "fairlead",
-                               **{"apply_set": self.apply_set, "prune": True, **options})
+                               **{"apply_set": self.apply_set, "prune": True, "try_all": check, **options})
         planned, _observed = reach(job.observe, job.plan, job.apply, [] if done is None else done, check_mode=check,
                                    together=TOGETHER)
         self.steps = planned.steps
