@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 import api_server  # noqa: E402
 import namespaces  # noqa: E402
@@ -100,6 +102,39 @@ class Bench:
         self.on_node("systemctl", "enable", unit.NAME)
         self.on_node("systemctl", "restart", unit.NAME)
         self.wait_for_sync(mode)
+
+    def install(self) -> None:
+        """Put Ansible's and our modules on the node, so that module() can run them there."""
+        import ansible.module_utils.basic  # noqa: PLC0415 - its place is known only once it is imported
+
+        home = Path(f"/proc/{self._first}/root/opt/fairlead")
+        parts = home / "ansible/module_utils"
+        shutil.copytree(Path(ansible.module_utils.basic.__file__).parent, parts,
+                        ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "module_utils/fairlead", parts / "fairlead",
+                        ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "library", home / "library", ignore=shutil.ignore_patterns("__pycache__"))
+        (home / "ansible/__init__.py").touch()
+
+    def module(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Run one of our modules on the node with the node's own Python; its result."""
+        runner = ("import runpy, sys\nsys.path.insert(0, '/opt/fairlead')\nfrom ansible.module_utils import basic\n"
+                  "basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.stdin.buffer.read(), 'legacy'\n"
+                  "runpy.run_path(sys.argv[1], run_name='__main__')\n")
+        words = json.dumps({"ANSIBLE_MODULE_ARGS": {**arguments, "_ansible_remote_tmp": "/tmp"}})
+        argv = self.node_argv("python3", "-c", runner, f"/opt/fairlead/library/{name}.py")
+        done = subprocess.run(argv, input=words, capture_output=True, text=True, timeout=600, check=False)
+        try:
+            return json.loads(done.stdout)
+        except ValueError as error:
+            raise RuntimeError(f"{name} ended without a result: {done.stdout}{done.stderr}") from error
+
+    def kube_proxy(self, mode: str, mode_change: str = "refuse", **more: Any) -> dict[str, Any]:
+        """Module kube_proxy with the bench's settings."""
+        return self.module("kube_proxy", {
+            "mode": mode, "mode_change": mode_change, "node": "node1", "kubernetes_version": "1.37.2",
+            "kubeconfig": "/etc/kubernetes/kube-proxy.kubeconfig", "cluster_cidrs": list(POD_RANGES),
+            "hostname_override": "node1", "config": {"conntrack": {"maxPerCore": 0, "min": 0}}, "timeout": 120, **more})
 
     def wait_for_sync(self, mode: str) -> None:
         deadline = time.monotonic() + READY_SECONDS
