@@ -239,7 +239,7 @@ def slice_of(called: str, pods: list[str], family: str, protocol: str = "TCP",
 
 def newest(pattern: str) -> Path:
     """The youngest finished build of the lab's cache."""
-    found = sorted((each for each in CACHE.glob(pattern) if each.is_dir()), key=lambda each: each.stat().st_mtime)
+    found = sorted((each for each in CACHE.glob(pattern) if each.is_dir() and not each.suffix), key=lambda each: each.stat().st_mtime)
     if not found:
         raise RuntimeError(f"no {pattern} in {CACHE}: run make lab once")
     return found[-1]

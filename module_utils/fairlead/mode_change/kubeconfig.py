@@ -90,7 +90,7 @@ def _present(trust: ssl.SSLContext, found: dict[str, str], path: str) -> None:
 
 
 def _decoded(text: str | None) -> str | None:
-    return base64.b64decode(text).decode() if text else None
+    return base64.b64decode(text, validate=True).decode() if text else None
 
 
 def _place(name: str | None, kubeconfig: str) -> str | None:

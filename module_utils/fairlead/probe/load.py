@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import struct
@@ -174,7 +175,8 @@ def _words(problem: BaseException) -> str:
         return "no answer in time"
     if isinstance(problem, asyncio.IncompleteReadError):
         return "closed by the other side"
-    return problem.strerror or str(problem)
+    number = getattr(problem, "errno", None)  # asyncio's own text says only that the call failed
+    return os.strerror(number) if number else str(problem)
 
 
 def check(document: Any) -> str:
