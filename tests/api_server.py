@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -92,6 +93,13 @@ class ApiServer:
                 if attempt == 2:
                     raise
         raise AssertionError("unreachable")
+
+    def pause(self) -> None:
+        """Stop answering, as a server that hangs does, until go_on()."""
+        self._running[-1].send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._running[-1].send_signal(signal.SIGCONT)
 
     def kubeconfig(self, path: Path, *, kube_proxy: bool = False) -> Path:
         """A kubeconfig for other clients, written with mode 0600: an administrator's, or kube-proxy's."""

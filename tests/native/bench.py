@@ -115,6 +115,7 @@ class Bench:
                         ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(ROOT / "library", home / "library", ignore=shutil.ignore_patterns("__pycache__"))
         (home / "ansible/__init__.py").touch()
+        shutil.copy(HERE / "live.py", home)
 
     def module(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Run one of our modules on the node with the node's own Python; its result."""
@@ -135,6 +136,14 @@ class Bench:
             "mode": mode, "mode_change": mode_change, "node": "node1", "kubernetes_version": "1.37.2",
             "kubeconfig": "/etc/kubernetes/kube-proxy.kubeconfig", "cluster_cidrs": list(POD_RANGES),
             "hostname_override": "node1", "config": {"conntrack": {"maxPerCore": 0, "min": 0}}, "timeout": 120, **more})
+
+    def live(self, mode: str, **more: Any) -> dict[str, Any]:
+        """A live change as module kube_proxy makes it, with more words to the guard, which only tests have: `pauses`
+        (phase -> seconds), `without_bridge`. The journal's state, or {"failed": True, "msg"}."""
+        words = {"mode": mode, "new": self.kube_proxy_config(mode), "path": "/etc/kubernetes/kube-proxy.yaml",
+                 "node": "node1", "kubeconfig": "/etc/kubernetes/kube-proxy.kubeconfig", "timeout": 60}
+        return json.loads(self.on_node("python3", "/opt/fairlead/live.py", stdin=json.dumps([words, more]),
+                                       seconds=600))
 
     def wait_for_sync(self, mode: str) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -239,7 +248,8 @@ def slice_of(called: str, pods: list[str], family: str, protocol: str = "TCP",
 
 def newest(pattern: str) -> Path:
     """The youngest finished build of the lab's cache."""
-    found = sorted((each for each in CACHE.glob(pattern) if each.is_dir() and not each.suffix), key=lambda each: each.stat().st_mtime)
+    finished = [each for each in CACHE.glob(pattern) if each.is_dir() and not each.suffix]  # .work is being made
+    found = sorted(finished, key=lambda each: each.stat().st_mtime)
     if not found:
         raise RuntimeError(f"no {pattern} in {CACHE}: run make lab once")
     return found[-1]

@@ -24,6 +24,7 @@ from traffic import Traffic, flows, services  # noqa: E402
 
 ROUNDS, RATE = int(os.environ.get("ROUNDS", "3")), float(os.environ.get("RATE", "500"))
 KEPT, SERVICES = int(os.environ.get("KEPT", "200")), int(os.environ.get("SERVICES", "5"))
+WITHOUT_BRIDGE = os.environ.get("WITHOUT_BRIDGE") == "1"
 WAYS = os.environ.get("WAYS", "restart live").split()
 QUIET, AFTER = 6.0, 6.0  # seconds of load before and after a change
 PAIRS = (("iptables", "nftables"), ("nftables", "iptables"))
@@ -68,7 +69,8 @@ def one(bench: Bench, wanted: dict, new: str, how: str) -> tuple[Summary, Summar
         begin = time.time()
         time.sleep(QUIET)
         changed = time.time()
-        answer = bench.kube_proxy(new, how)
+        answer = bench.live(new, without_bridge=True) if WITHOUT_BRIDGE and how == "live" else (
+            bench.kube_proxy(new, how))
         ended = time.time()
         if answer.get("failed"):
             raise RuntimeError(answer["msg"])
