@@ -18,13 +18,17 @@ GET, DELETE = 1, 2
 REQUEST, ACK, DUMP = 1, 4, 0x300
 DONE, ERROR = 3, 2
 NESTED, TYPE = 0x8000, 0x3FFF
-TUPLE_ORIG, TUPLE_REPLY, STATUS, ZONE = 1, 2, 3, 18
+TUPLE_ORIG, TUPLE_REPLY, STATUS, ZONE, STATUS_MASK = 1, 2, 3, 18, 26
+DST_NAT = 1 << 5  # of enum ip_conntrack_status
 TUPLE_IP, TUPLE_PROTO = 1, 2
 IP_SOURCE, IP_TARGET = {2: 1, 10: 3}, {2: 2, 10: 4}
 PROTO_NUMBER, PROTO_SOURCE, PROTO_TARGET = 1, 2, 3
 BUFFER = 1 << 18
 PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
 SECONDS = 20.0
+# Where the protocol's number stands in a message: after the headers and the two addresses of the original tuple, which
+# the kernel writes first.
+_PROTOCOL_AT = {socket.AF_INET: 36, socket.AF_INET6: 60}
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class Entry:
     original: Tuple
     reply: Tuple
     raw: bytes
+    status: int = 0
     zone: bytes = b""
 
     @property
@@ -55,10 +60,16 @@ class Entry:
         return (self.original.target, self.original.target_port) != (self.reply.source, self.reply.source_port)
 
 
-def entries(family: int) -> Iterator[Entry]:
-    """All TCP, UDP and SCTP entries of this network namespace. family: socket.AF_INET or AF_INET6."""
+def entries(family: int, *, translated: bool, protocol: int = 0) -> Iterator[Entry]:
+    """TCP, UDP and SCTP entries of this network namespace whose target is translated, or is not; with `protocol` of
+    that one alone. family: socket.AF_INET or AF_INET6.
+
+    The kernel sorts them out where it can (5.15 and newer); an older one sends all, and they are sorted out here.
+    """
+    wanted = _attribute(STATUS, struct.pack(">I", DST_NAT if translated else 0))
+    wanted += _attribute(STATUS_MASK, struct.pack(">I", DST_NAT))
     with _socket() as sock:
-        _send(sock, GET, REQUEST | DUMP, family, b"")
+        _send(sock, GET, REQUEST | DUMP, family, wanted)
         while True:
             data = sock.recv(BUFFER)
             for kind, body in _messages(data):
@@ -66,8 +77,10 @@ def entries(family: int) -> Iterator[Entry]:
                     return
                 if kind == ERROR:
                     _raise(struct.unpack_from("=i", body)[0])
+                if protocol and body[_PROTOCOL_AT[family]] != protocol:
+                    continue  # most are TCP: not worth reading
                 found = _entry(body)
-                if found:
+                if found and bool(found.status & DST_NAT) == translated:
                     yield found
 
 
@@ -126,7 +139,8 @@ def _entry(body: bytes) -> Entry | None:
     original, reply = (_tuple(family, found.get(kind, b"")) for kind in (TUPLE_ORIG, TUPLE_REPLY))
     if original is None or reply is None:
         return None
-    return Entry(family, original, reply, found[TUPLE_ORIG], found.get(ZONE, b""))
+    return Entry(family, original, reply, found[TUPLE_ORIG], struct.unpack(">I", found[STATUS])[0],
+                 found.get(ZONE, b""))
 
 
 def _tuple(family: int, data: bytes) -> Tuple | None:

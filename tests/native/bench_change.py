@@ -28,8 +28,9 @@ WITHOUT_BRIDGE = os.environ.get("WITHOUT_BRIDGE") == "1"
 WAYS = os.environ.get("WAYS", "restart live").split()
 QUIET, AFTER = 6.0, 6.0  # seconds of load before and after a change
 PAIRS = (("iptables", "nftables"), ("nftables", "iptables"))
-COLUMNS = ("change", "how", "took", "new ok/failed", "broken", "moved", "sent again", "p50 ms", "p99 ms", "UDP silence")
-WIDTHS = (22, 8, 7, 16, 9, 8, 12, 12, 14, 14)
+COLUMNS = ("change", "how", "took", "new ok/failed", "broken", "moved", "sent again", "p50 ms", "p99 ms", "UDP silence",
+           "probe's own stall")
+WIDTHS = (22, 8, 7, 16, 9, 8, 12, 12, 14, 16, 14)
 
 
 def main() -> int:
@@ -98,7 +99,7 @@ def row(change: str, how: str, took: float, quiet: Summary, during: Summary) -> 
             f"{during.resent} ({1000 * during.resent / max(1, during.new):.1f} "
             f"vs {1000 * quiet.resent / max(1, quiet.new):.1f} per 1000)",
             f"{during.p50:.1f} ({quiet.p50:.1f})", f"{during.p99:.1f} ({quiet.p99:.1f})",
-            f"{during.silence:.0f} ms ({quiet.silence:.0f})")
+            f"{during.silence:.0f} ms ({quiet.silence:.0f})", f"{during.stall:.0f} ms ({quiet.stall:.0f})")
 
 
 def show(cells: tuple[str, ...]) -> None:

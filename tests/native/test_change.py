@@ -18,7 +18,7 @@ from bench import Bench, slice_of
 from traffic import Traffic, flows, services
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for network namespaces")
-RATE, KEPT = 80, 24
+RATE, KEPT = 40, 12
 STATE = "/var/lib/fairlead/mode-change/state.json"
 DEADLINE = 90.0
 OTHER = {"iptables": "nftables", "nftables": "iptables"}

@@ -69,7 +69,7 @@ def plan(desired: Desired, observed: Observed) -> Plan:
             "kube_proxy_deployment",
             f"a kube-proxy in {running} mode answers on port {ask.METRICS_PORT}, but it is not {unit.NAME}",
             "set kube_proxy_deployment to how it is run, or stop it", "systemd")
-    if running and running != desired.mode and desired.mode_change == REFUSE:
+    if running and running != desired.mode and desired.mode_change == REFUSE and not observed.unfinished:
         return Plan(unchanged=f"kube-proxy serves in {running} mode and was left as it is",
                     warnings=(*desired.warnings, pending_warning(desired.node, running, desired.mode)))
     steps = []

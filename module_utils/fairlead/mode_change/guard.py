@@ -129,6 +129,7 @@ class Change:
 
     def _settle(self) -> str:
         """After the change: nothing here can cost a connection that is not lost already. What failed, as a sentence."""
+        os.nice(10)  # from here on nobody waits, and the node has traffic to serve
         try:
             self._phase("reconcile")
             whole = {family.name: layout.whole(part for (of, _name), part in self._bridge.parts.items()

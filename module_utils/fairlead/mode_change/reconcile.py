@@ -35,6 +35,8 @@ def apply(families: tuple[Family, ...], parts: dict[str, Part], addresses: tuple
     deleted = 0
     for family in families:
         number = socket.AF_INET if family.name == "IPv4" else socket.AF_INET6
-        for entry in list(stale(conntrack.entries(number), parts[family.name], addresses)):
-            deleted += conntrack.delete(entry)
+        part = parts[family.name]
+        found = [*stale(conntrack.entries(number, translated=False), part, addresses),
+                 *stale(conntrack.entries(number, translated=True, protocol=socket.IPPROTO_UDP), part, addresses)]
+        deleted += sum(conntrack.delete(entry) for entry in found)
     return deleted

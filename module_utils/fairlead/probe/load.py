@@ -11,7 +11,8 @@ kind established: keeps `count` connections open and asks on each every `interva
 kind udp:         asks from one fixed port per source every `interval` seconds
 
 A result: {"at": UNIX time of its beginning, "flow", "kind", "source", "ok", "ms", "answer", "error", "resent": opening
-packets sent again, "id": which connection}. SIGTERM ends the load early; what was begun is still finished.
+packets sent again, "id": which connection}. One of kind "stall" says that the probe itself did not run for `ms`.
+SIGTERM ends the load early; what was begun is still finished.
 """
 from __future__ import annotations
 
@@ -27,6 +28,7 @@ from typing import Any, Callable
 
 LONGEST_SECONDS, MOST_RATE, MOST_COUNT = 3600, 2000, 5000
 TIMEOUT = 5.0  # seconds for a connection and its answer; a lost opening packet costs one, a second one three
+STALL = 0.2  # seconds late at which the probe itself was kept from running
 ANSWER_TIMEOUT = 5.0  # on an established connection
 _TCP_INFO_RETRANSMITTED = 100  # offset of tcpi_total_retrans in struct tcp_info
 REQUEST = b"GET %s HTTP/1.1\r\nHost: probe\r\n\r\n"
@@ -45,12 +47,21 @@ class Probe:
     async def run(self) -> None:
         kinds = {"new": self._opened, "affinity": self._opened, "established": self._kept, "udp": self._datagrams}
         loads = [asyncio.create_task(kinds[flow["kind"]](flow)) for flow in self._flows]
+        loads.append(asyncio.create_task(self._own_stalls()))
         try:
             await asyncio.wait_for(self.stop.wait(), self._seconds)
         except asyncio.TimeoutError:
             self.stop.set()
         await asyncio.gather(*loads)
         await asyncio.gather(*self._pending)
+
+    async def _own_stalls(self) -> None:
+        """Tell when this process was kept from running: what it measured then says little of the network."""
+        while not self.stop.is_set():
+            begun, started = time.time(), time.monotonic()
+            await asyncio.sleep(STALL / 2)
+            if time.monotonic() - started > 2 * STALL:
+                self._say({"name": "the probe itself", "kind": "stall"}, "", begun, started)
 
     async def _opened(self, flow: Flow) -> None:
         """One connection after the other at a steady rate, whatever becomes of each."""
@@ -138,16 +149,24 @@ class Probe:
 
 
 class _limit:
-    """asyncio.timeout() for Python before 3.11: the block raises TimeoutError after so many seconds."""
+    """The block raises TimeoutError after so many seconds.
+
+    Not when this very process was kept from running meanwhile: an answer may then wait unread, and gets its time.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds, self._late = seconds, False
 
     async def __aenter__(self) -> None:
-        task = asyncio.current_task()
+        self._again(asyncio.current_task())
+
+    def _again(self, task: asyncio.Task[Any]) -> None:
         self._handle = asyncio.get_running_loop().call_later(self._seconds, self._expire, task)
 
     def _expire(self, task: asyncio.Task[Any]) -> None:
+        if asyncio.get_running_loop().time() - self._handle.when() > STALL:
+            self._again(task)
+            return
         self._late = True
         task.cancel()
 

@@ -15,6 +15,7 @@ class Summary:
     resent: connections whose packets were sent again; established, broken: kept connections and how many of them broke
     silence: longest time between two answers of a UDP flow, in milliseconds
     clients, moved: affinity clients, and how often one was answered by another pod than before
+    stall: the longest time in milliseconds for which a probe itself did not run; latencies say little beyond it
     errors: what the failures said, with numbers; first_failure: UNIX time, 0 for none
     """
 
@@ -29,6 +30,7 @@ class Summary:
     silence: float
     clients: int
     moved: int
+    stall: float = 0.0
     errors: dict[str, int] = field(default_factory=dict)
     first_failure: float = 0.0
 
@@ -47,6 +49,7 @@ def summarize(results: Iterable[Result], begin: float = 0.0, end: float = float(
         established=len({(each["flow"], each["id"]) for each in kept}),
         broken=len({(each["flow"], each["id"]) for each in kept if not each["ok"]}),
         silence=_silence(chosen), **_affinity(chosen),
+        stall=max((each["ms"] for each in chosen if each["kind"] == "stall"), default=0.0),
         errors=dict(Counter(f"{each['kind']}: {each['error']}" for each in failures)),
         first_failure=min((each["at"] for each in failures), default=0.0))
 
