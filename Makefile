@@ -14,7 +14,8 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 PLAY := ansible-playbook -i inventories/lab
 SETUP := .venv/.complete
 
-.PHONY: help demo test setup lab lab-down lab-shell verify lint unit molecule parity parity-kube-proxy bench-lab bench-nodes bench-services sweep-node-settings
+# Every target with a description; none of them is a file.
+.PHONY: $(shell awk -F: '/^[a-z-]+:.*[#]# / {print $$1}' $(firstword $(MAKEFILE_LIST)))
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +53,14 @@ unit: setup ## Run the unit tests
 
 molecule: lab ## Run the molecule scenarios on the lab
 	@molecule test --all
+
+native: setup ## Test on the native bench: the bridge beside kube-proxy, changes of mode and their faults
+	@bin/as-root "make native"
+	@pytest -v tests/native
+
+bench-change: setup ## Change kube-proxy's mode under load, by restart and live (ROUNDS= RATE= KEPT= SERVICES=)
+	@bin/as-root "make bench-change"
+	@python3 tests/native/bench_change.py
 
 parity: setup ## Compare our verdicts on Services with real API servers (SEED= CREATES= UPDATES= VERSIONS=)
 	@python3 tests/parity/run.py --seed "$(SEED)" --creates $(or $(CREATES),2000) --updates $(or $(UPDATES),1000) \

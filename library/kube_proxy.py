@@ -21,9 +21,12 @@ options:
     choices: [iptables, ipvs, nftables, userspace]
     required: true
   mode_change:
-    description: What to do with a node that serves in another mode. V(restart) loses new connections for seconds.
+    description:
+      - What to do with a node that serves in another mode. V(restart) loses new connections for seconds.
+      - V(live) loses none. A table of its own takes over while kube-proxy changes; iptables and nftables only.
+      - A live change that was left unfinished, for instance by a power cut, is always taken up again.
     type: str
-    choices: [refuse, restart]
+    choices: [refuse, restart, live]
     default: refuse
   node:
     description: Name of the node in messages.
@@ -120,6 +123,8 @@ applied:
   elements: str
 """
 
+import platform
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.converge import converge
@@ -130,7 +135,8 @@ from ansible.module_utils.fairlead.kube_proxy import config, modes, service, uni
 def get_argument_spec():
     return {
         "mode": {"type": "str", "required": True, "choices": [*modes.MODES, "userspace"]},
-        "mode_change": {"type": "str", "choices": [service.REFUSE, service.RESTART], "default": service.REFUSE},
+        "mode_change": {"type": "str", "choices": [service.REFUSE, service.RESTART, service.LIVE],
+                        "default": service.REFUSE},
         "node": {"type": "str", "required": True},
         "kubernetes_version": {"type": "str", "required": True},
         "binary": {"type": "path", "default": "/usr/local/bin/kube-proxy"},
@@ -159,7 +165,9 @@ def desired_of(params):
     return service.Desired(
         mode=params["mode"], node=params["node"], config_path=params["path"], config=config.render(settings, "systemd"),
         unit=unit.render(params["binary"], params["path"]), mode_change=params["mode_change"],
-        timeout=params["timeout"], families=tuple(sorted(families)), warnings=tuple(warnings))
+        timeout=params["timeout"], families=tuple(sorted(families)),
+        node_object=params["hostname_override"] or platform.node(), kubeconfig=params["kubeconfig"],
+        warnings=tuple(warnings))
 
 
 def run(module):

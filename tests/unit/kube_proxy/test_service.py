@@ -47,6 +47,23 @@ def test_restart_accepts_the_outage():
     assert [step.action for step in planned.steps] == ["write", "restart"]
 
 
+@pytest.mark.parametrize(("have", "words", "actions"), [
+    (observed("iptables", config="old"), {"mode_change": "live"}, ["change"]),
+    (observed("iptables", config="old", unit="old"), {"mode_change": "live"}, ["write", "reload", "change"]),
+    (observed("nftables", config="old"), {"mode_change": "live"}, ["write", "restart"]),  # rules outlive a restart
+    (observed(None, config="old"), {"mode_change": "live"}, ["write", "start"]),  # nobody serves: nothing to lose
+    # a change that was left, whatever is wished: a plain start would leave the bridge behind
+    (observed(None, config="old", unfinished="configure"), {}, ["change"]),
+    (observed("iptables", config="old", unfinished="bridge"), {}, ["change"]),
+    (observed("nftables", unfinished="unbridge"), {"mode_change": "restart"}, ["change"]),
+])
+def test_a_live_change(have, words, actions):
+    planned = plan(desired(**words), have)
+    assert [step.action for step in planned.steps] == actions
+    # the configuration is the guard's to write while kube-proxy is stopped
+    assert not [step for step in planned.steps if step.target.endswith(".yaml")] or "change" not in actions
+
+
 def test_a_proxy_that_is_not_ours_is_named():
     with pytest.raises(FairleadError, match=f"not {unit.NAME}"):
         plan(desired(), observed("iptables", active=False))
