@@ -34,7 +34,7 @@ options:
     description: How kube-proxy is run.
     type: str
     default: systemd
-    choices: [systemd, daemonset]
+    choices: [systemd, daemonset, kubeadm]
   binary:
     description: Path of kube-proxy on the node; looked at when it runs under systemd.
     type: path
@@ -108,7 +108,7 @@ def get_argument_spec():
         "mode": {"type": "str", "required": True, "choices": list(MODES)},
         "scheduler": {"type": "str", "default": "rr", "choices": list(SCHEDULERS)},
         "kubernetes_version": {"type": "str", "default": ""},
-        "deployment": {"type": "str", "default": "systemd", "choices": [preflight.SYSTEMD, preflight.DAEMONSET]},
+        "deployment": {"type": "str", "default": "systemd", "choices": list(preflight.DEPLOYMENTS)},
         "binary": {"type": "path", "default": "/usr/local/bin/kube-proxy"},
         "kubeconfig": {"type": "path", "default": "/etc/kubernetes/kube-proxy.kubeconfig"},
     }

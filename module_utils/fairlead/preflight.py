@@ -19,7 +19,8 @@ from ansible.module_utils.fairlead.kube_proxy.surroundings import Surroundings
 
 FIT, WARN, UNFIT = "fit", "warn", "unfit"
 
-SYSTEMD, DAEMONSET = "systemd", "daemonset"
+SYSTEMD = "systemd"
+DEPLOYMENTS = (SYSTEMD, "daemonset", "kubeadm")
 
 # Programs that kube-proxy runs in each mode. In a DaemonSet they come with its image.
 PROGRAMS = {"iptables": ("iptables", "ip6tables"), "ipvs": ("iptables", "ip6tables", "ipset"), "nftables": ("nft",)}

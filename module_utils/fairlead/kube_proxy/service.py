@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible.module_utils.fairlead import files
 from ansible.module_utils.fairlead.command import Commands
@@ -11,6 +11,7 @@ from ansible.module_utils.fairlead.kube_proxy import ask, unit
 from ansible.module_utils.fairlead.plan import Plan, Step
 
 REFUSE, RESTART = "refuse", "restart"
+NOW, HOLD = "now", "hold"
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Desired:
     """mode, the two files, what may be done about a running proxy, and how long a start may take (seconds).
 
     families: "IPv4", "IPv6": those whose rules must have been written before a start counts as done
+    restarts: HOLD leaves a running kube-proxy and its files alone, for its turn
     """
 
     mode: str
@@ -28,6 +30,7 @@ class Desired:
     mode_change: str
     timeout: float
     families: tuple[str, ...]
+    restarts: str = NOW
     warnings: tuple[str, ...] = ()
 
 
@@ -81,8 +84,20 @@ def plan(desired: Desired, observed: Observed) -> Plan:
         before = {step.target: step.before for step in steps if step.action == "write"}
         steps.append(Step("restart", unit.NAME, f"running in {running or 'unknown'} mode",
                           f"running in {desired.mode} mode with this configuration", (running or desired.mode, before)))
+    if desired.restarts == HOLD and any(step.action == "restart" for step in steps):
+        return Plan(unchanged="a restart is due, and waits for its turn")
     return Plan(tuple(steps), unchanged=f"kube-proxy runs in {desired.mode} mode as configured",
                 warnings=desired.warnings)
+
+
+def mode_is_pending(desired: Desired, observed: Observed) -> bool:
+    """Whether the node serves in another mode than asked and was left as it is."""
+    running = observed.answer.mode
+    return bool(running) and running != desired.mode and desired.mode_change == REFUSE
+
+
+def restart_is_due(desired: Desired, observed: Observed) -> bool:
+    return any(step.action == "restart" for step in plan(replace(desired, restarts=NOW), observed).steps)
 
 
 def pending_warning(node: str, running: str, wished: str) -> str:
