@@ -16,7 +16,8 @@ KUBEADM = {"metadata": {"name": "kube-proxy"},
                         "nodeSelector": {"kubernetes.io/os": "linux"},
                         "volumes": [{"name": "kube-proxy", "configMap": {"name": "kube-proxy"}},
                                     {"name": "lib-modules", "hostPath": {"path": "/lib/modules"}}]}}}}
-CONFIG = {"metadata": {"name": "kube-proxy"}, "data": {"kubeconfig.conf": "kubeconfig", "config.conf": "mode: iptables"}}
+CONFIG = {"metadata": {"name": "kube-proxy"},
+          "data": {"kubeconfig.conf": "kubeconfig", "config.conf": "mode: iptables"}}
 EVERYWHERE = {"n1": "iptables", "n2": "iptables"}
 
 
