@@ -14,7 +14,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 PLAY := ansible-playbook -i inventories/lab
 SETUP := .venv/.complete
 
-.PHONY: help demo test setup lab lab-down lab-shell verify lint unit molecule parity parity-kube-proxy bench-lab bench-nodes sweep-node-settings sweep-modes
+.PHONY: help demo test setup lab lab-down lab-shell verify lint unit molecule parity parity-kube-proxy bench-lab bench-nodes sweep-node-settings sweep-modes sweep-preflight
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,3 +75,6 @@ sweep-node-settings: lab ## Kill the node modules before each effect, and boot e
 
 sweep-modes: lab ## Three modes on three nodes, permuted; the DaemonSets taken over and given back; every scheduler (long)
 	@pytest -v tests/lab/$(if $(filter daemonset,$(KUBE_PROXY)),test_take_over.py,test_modes.py)
+
+sweep-preflight: lab ## Give a node each defect that preflight knows, for real, and look for its line (long)
+	@pytest -v tests/lab/test_preflight.py
