@@ -18,6 +18,7 @@ class Desired:
     """mode, the two files, what may be done about a running proxy, and how long a start may take (seconds).
 
     families: "IPv4", "IPv6": those whose rules must have been written before a start counts as done
+    wait: whether a kube-proxy that did not serve before is waited for
     """
 
     mode: str
@@ -29,6 +30,7 @@ class Desired:
     timeout: float
     families: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    wait: bool = True
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     elif steps or (running and running != desired.mode):
         before = {step.target: step.before for step in steps if step.action == "write"}
         steps.append(Step("restart", unit.NAME, f"running in {running or 'unknown'} mode",
-                          f"running in {desired.mode} mode with this configuration", (running or desired.mode, before)))
+                          f"running in {desired.mode} mode with this configuration", (running, before)))
     return Plan(tuple(steps), unchanged=f"kube-proxy runs in {desired.mode} mode as configured",
                 warnings=desired.warnings)
 
@@ -100,13 +102,16 @@ def apply(desired: Desired, step: Step, commands: Commands) -> None:
         commands.check(["systemctl", "enable", unit.NAME], timeout=60)
     else:
         commands.check(["systemctl", step.action, unit.NAME], timeout=60)
+        if not desired.wait and not (step.data and step.data[0]):
+            return
         try:
             _wait(desired, commands)
         except FairleadError as error:
             if step.action != "restart" or not any(step.data[1].values()):
                 raise
-            raise FairleadError(error.field, f"{error.problem}. {go_back(desired, *step.data, commands)}", error.remedy,
-                                error.value) from error
+            running, before = step.data
+            outcome = go_back(desired, running or desired.mode, before, commands)
+            raise FairleadError(error.field, f"{error.problem}. {outcome}", error.remedy, error.value) from error
 
 
 def go_back(desired: Desired, mode: str, before: dict[str, str], commands: Commands) -> str:
