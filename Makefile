@@ -14,7 +14,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 PLAY := ansible-playbook -i inventories/lab
 SETUP := .venv/.complete
 
-.PHONY: help demo test setup lab lab-down lab-shell verify lint unit molecule parity parity-kube-proxy bench-lab bench-nodes sweep-node-settings
+.PHONY: help demo test setup lab lab-down lab-shell verify lint unit molecule parity parity-kube-proxy bench-lab bench-nodes sweep-node-settings sweep-bootstrap
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,3 +72,7 @@ sweep-node-settings: lab ## Kill the node modules before each effect, and boot e
 	@bin/as-root "make sweep-node-settings"
 	@STRIDE=1 CASES=1000 pytest -v tests/host
 	@SWEEP=1 pytest -v tests/lab/test_node_settings.py
+
+sweep-bootstrap: setup ## Boot a machine that settles itself, in a lab of its own, with no API server in reach
+	@bin/as-root "make sweep-bootstrap"
+	@FAIRLEAD_LAB=bootstrap pytest -v -s tests/bootstrap

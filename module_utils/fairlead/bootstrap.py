@@ -123,7 +123,7 @@ def service(pull: Pull) -> str:
         f"ExecStart={command}",
         "# Not in the checkout: its ansible.cfg must not be read before it has been verified.",
         "WorkingDirectory=/",
-        "Environment=ANSIBLE_NOCOLOR=1 HOME=/root",
+        "Environment=LANG=C.UTF-8 HOME=/root",
         "TimeoutStartSec=1h",
     ]
     if pull.keys.strip():

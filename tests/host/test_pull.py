@@ -67,8 +67,8 @@ class Repository:
             (self.tree / name).parent.mkdir(exist_ok=True)
             (self.tree / name).write_text(text, encoding="utf-8")
         self.git("add", ".")
-        self.git(*(["-c", f"user.signingkey={key}"] if key else []), "commit", "--quiet", "--allow-empty", "--message", word,
-                 *(["--gpg-sign"] if key else ["--no-gpg-sign"]))
+        self.git("commit", "--quiet", "--allow-empty", "--message", word,
+                 f"--gpg-sign={key}" if key else "--no-gpg-sign")
 
     def pull(self) -> subprocess.CompletedProcess:
         """What systemd does with the unit."""
