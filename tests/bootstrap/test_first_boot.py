@@ -139,3 +139,15 @@ def test_a_commit_that_the_key_has_not_signed_is_not_run(node, site):
     site.commit("nftables")
     assert pull(node)[0] == "success"
     assert value(node, "/proc/sys/net/bridge/bridge-nf-call-iptables") == "1"
+
+
+def test_killed_before_its_effects_kernel_modules_converges_on_the_next_run(node):
+    """Here, because this node has Ansible's libraries; a machine without modules of its own cannot show it."""
+    stride = os.environ.get("STRIDE", "1")
+    script = "cd /var/lib/fairlead/checkout/tests/host && python3 kernel_modules_killed.py"
+    done = node.run(f"{script} {stride}")
+    print(done.stdout, done.stderr)
+    assert done.rc == 0
+    assert int(done.stdout.split()[0]) >= 40 // int(stride)
+    assert pull(node)[0] == "success"
+    assert "nft_numgen" in node.file("/etc/modules-load.d/fairlead.conf").content_string
