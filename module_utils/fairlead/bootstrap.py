@@ -120,7 +120,6 @@ def service(pull: Pull) -> str:
         "",
         "[Service]",
         "Type=oneshot",
-        f"ExecStart={command}",
         "# Not in the checkout: its ansible.cfg must not be read before it has been verified.",
         "WorkingDirectory=/",
         "Environment=LANG=C.UTF-8 HOME=/root",
@@ -133,7 +132,7 @@ def service(pull: Pull) -> str:
                   f"GIT_CONFIG_KEY_0=gpg.ssh.allowedSignersFile GIT_CONFIG_VALUE_0={_ssh_signers(pull)}"]
         if _is_pgp(pull):
             lines.append(f"ExecStartPre=/usr/bin/gpg --batch --quiet --import {SIGNERS}")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, f"ExecStart={command}"]) + "\n"
 
 
 def timer(pull: Pull) -> str:
