@@ -21,7 +21,7 @@ options:
     type: dict
     required: true
   probes:
-    description: For each client, what service_probe_info returned there, or that it could not be reached.
+    description: For each machine, what service_probe_info returned there, or that it could not be reached.
     type: dict
     required: true
   sources:
@@ -98,7 +98,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.files import write_text
 from ansible.module_utils.fairlead.verify import table
-from ansible.module_utils.fairlead.verify.judge import Seen, judge
+from ansible.module_utils.fairlead.verify.report import Seen, make
 from ansible.module_utils.fairlead.verify.words import plain
 
 
@@ -113,12 +113,23 @@ def get_argument_spec():
     }
 
 
+def read_probes(expected, probes):
+    """Results by cell; by client, why it has none."""
+    results, absent = {}, {}
+    for machine, clients in expected["tasks"].items():
+        probe = probes.get(machine) or {}
+        for name in (client["name"] for client in clients):
+            seen = probe.get("clients", {}).get(name, probe)
+            if "results" in seen:
+                results.update({result["id"]: result for result in seen["results"]})
+            else:
+                absent[name] = plain(f"no results: {seen.get('msg') or 'it was not probed'}", 500)
+    return results, absent
+
+
 def run(params):
-    probes = params["probes"]
-    results = {result["id"]: result for probe in probes.values() for result in probe.get("results") or []}
-    absent = {client: plain(f"no results: {probe.get('msg') or 'it was not probed'}")
-              for client, probe in probes.items() if "results" not in probe}
-    report = judge(params["expected"], Seen(results, absent, params["proxies"]), params["sources"], params["timeout"])
+    results, absent = read_probes(params["expected"], params["probes"])
+    report = make(params["expected"], Seen(results, absent, params["proxies"]), params["sources"], params["timeout"])
     report["time"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
     report["lines"] = table.render(report)
     report["summary"] = table.summary(report)
