@@ -124,7 +124,8 @@ expected:
       type: list
       elements: dict
       sample:
-        - {service: default/web, port: 80, node_port: 30080, protocol: TCP, affinity: false, families: [IPv4], pods: [web-1]}
+        - {service: default/web, port: 80, node_port: 30080, protocol: TCP, affinity: false, families: [IPv4],
+           pods: [web-1]}
     unproven:
       description: What was selected and cannot be probed, each with its reason.
       type: list
@@ -160,6 +161,7 @@ expected:
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.verify import expect
+from ansible.module_utils.fairlead.verify.cells import Question
 from ansible.module_utils.fairlead.verify.clients import INSIDE, NODE, inside, outside
 from ansible.module_utils.fairlead.verify.cluster import Cluster
 from ansible.module_utils.fairlead.verify.promise import Proxies
@@ -191,8 +193,8 @@ def run(params):
         lambda: expect.observe(cluster, params["selector"]), params["wait"], params["settle"])
     clients = outside(params["clients"], params["sources"])
     clients += inside(seen.nodes, params["nodes"], params["kinds"], params["pods"])
-    question = expect.Question({"TCP": params["path"], "UDP": params["datagram"]},
-                               Proxies(params["modes"], params["node_port_addresses"]), params["most"])
+    question = Question({"TCP": params["path"], "UDP": params["datagram"]},
+                        Proxies(params["modes"], params["node_port_addresses"]), params["most"])
     return {**expect.promise(seen, clients, question), "moving": moving}
 
 

@@ -40,6 +40,12 @@ options:
   report:
     description: File that gets the report as JSON. Unset, none is written.
     type: path
+  page:
+    description: File that gets the report as one HTML page, which needs nothing else. Unset, none is written.
+    type: path
+  earlier:
+    description: An earlier report to compare with. Unset, the one that O(report) replaces, if there is any.
+    type: path
 attributes:
   check_mode:
     description: Judges, and writes no report.
@@ -97,7 +103,7 @@ from datetime import datetime, timezone
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.files import write_text
-from ansible.module_utils.fairlead.verify import table
+from ansible.module_utils.fairlead.verify import history, page, table
 from ansible.module_utils.fairlead.verify.report import Seen, make
 from ansible.module_utils.fairlead.verify.words import plain
 
@@ -110,6 +116,8 @@ def get_argument_spec():
         "proxies": {"type": "dict", "default": {}},
         "timeout": {"type": "float", "default": 3},
         "report": {"type": "path"},
+        "page": {"type": "path"},
+        "earlier": {"type": "path"},
     }
 
 
@@ -131,17 +139,26 @@ def run(params):
     results, absent = read_probes(params["expected"], params["probes"])
     report = make(params["expected"], Seen(results, absent, params["proxies"]), params["sources"], params["timeout"])
     report["time"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    before = history.load(params["earlier"] or params["report"], named=bool(params["earlier"]))
+    report["since"] = history.compare(before, report) if before else None
     report["lines"] = table.render(report)
     report["summary"] = table.summary(report)
     return report
+
+
+def write(params, report):
+    if params["report"]:
+        write_text(params["report"], json.dumps(report, indent=1, sort_keys=True) + "\n")
+    if params["page"]:
+        write_text(params["page"], page.render(report))
 
 
 def main():
     module = AnsibleModule(argument_spec=get_argument_spec(), supports_check_mode=True)
     try:
         report = run(module.params)
-        if module.params["report"] and not module.check_mode:
-            write_text(module.params["report"], json.dumps(report, indent=1, sort_keys=True) + "\n")
+        if not module.check_mode:
+            write(module.params, report)
     except FairleadError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **{key: report[key] for key in ("verdict", "summary", "lines", "failures")})

@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ansible.module_utils.fairlead.errors import FairleadError
@@ -30,29 +30,42 @@ CHANCE = 1e-9  # how often a sound spread may be called broken
 Cell = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Question:
+    """How the matrix is asked.
+
+    asks:    by protocol, what makes a pod answer with its host name
+    proxies: how each node's kube-proxy is configured
+    most:    connections of a cell at most; 0 means as many as its proof takes
+    """
+
+    asks: dict[str, str]
+    proxies: Proxies = field(default_factory=Proxies)
+    most: int = 0
+
+
 def enough(pods: int) -> int:
     """So many connections to randomly chosen pods miss one of them with less than CHANCE: 54 for three pods."""
     return 1 if pods <= 1 else math.ceil(math.log(pods / CHANCE) / -math.log1p(-1 / pods))
 
 
-def compute(clients: list[Client], nodes: list[Node], targets: list[Target], proxies: Proxies,
-            asks: dict[str, str], most: int = 0) -> list[Cell]:
-    """asks: by protocol, what to ask. most: connections of a cell at most; 0 means as many as its proof takes."""
+def compute(clients: list[Client], nodes: list[Node], targets: list[Target],
+            question: Question) -> list[Cell]:
     if not clients:
         raise FairleadError("clients", "no client machine is named, so nothing can be seen from outside",
                             "add hosts to the group clients, or set service_verify_clients")
     by_name = {node.name: node for node in nodes}
-    return [_cell(client, place, target, by_name, proxies, asks, most)
+    return [_cell(client, place, target, by_name, question)
             for target in targets for client in clients for place in places(target, nodes, client)]
 
 
-def _cell(client: Client, place: Place, target: Target, nodes: dict[str, Node], proxies: Proxies,
-          asks: dict[str, str], most: int) -> Cell:
-    promise = asdict(expected(client, place, target, nodes, proxies))
+def _cell(client: Client, place: Place, target: Target, nodes: dict[str, Node],
+          question: Question) -> Cell:
+    promise = asdict(expected(client, place, target, nodes, question.proxies))
     promise["pods"], promise["source"] = list(promise["pods"]), list(promise["source"])
     connections = _connections(promise)
-    if most and connections > most:
-        connections = most
+    if 0 < question.most < connections:
+        connections = question.most
         promise["share"] = ANY  # too few to tell how they are shared out
     port = target.node_port if place.kind == NODE_PORT else target.port
     node = place.node or client.node
@@ -62,7 +75,7 @@ def _cell(client: Client, place: Place, target: Target, nodes: dict[str, Node], 
         "place": place.kind, "node": node, "node_ready": nodes[node].ready if node else True,
         "service": target.service, "service_port": target.port,
         "address": place.address, "family": family(place.address), "port": port, "protocol": target.protocol,
-        "ask": asks[target.protocol], "connections": connections, "expect": promise,
+        "ask": question.asks[target.protocol], "connections": connections, "expect": promise,
     }
 
 

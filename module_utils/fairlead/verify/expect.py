@@ -3,14 +3,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.verify import cells, targets
 from ansible.module_utils.fairlead.verify.clients import Client
-from ansible.module_utils.fairlead.verify.promise import Proxies
 from ansible.module_utils.fairlead.verify.targets import SERVICE_NAME, Node, Object
 
 LOOK_EVERY = 1.0  # seconds between two looks at a cluster that is still changing
@@ -82,24 +81,10 @@ def wait_until_still(
         sleep(LOOK_EVERY)
 
 
-@dataclass(frozen=True)
-class Question:
-    """How the matrix is asked.
-
-    asks:    by protocol, what makes a pod answer with its host name
-    proxies: how each node's kube-proxy is configured
-    most:    connections of a cell at most; 0 means as many as its proof takes
-    """
-
-    asks: dict[str, str]
-    proxies: Proxies = field(default_factory=Proxies)
-    most: int = 0
-
-
-def promise(seen: Observed, clients: list[Client], question: Question) -> dict[str, Any]:
+def promise(seen: Observed, clients: list[Client], question: cells.Question) -> dict[str, Any]:
     """Everything that the probes and the judge have to know."""
     found, unproven = targets.read_targets(seen.services, seen.slices, seen.nodes)
-    matrix = cells.compute(clients, seen.nodes, found, question.proxies, question.asks, question.most)
+    matrix = cells.compute(clients, seen.nodes, found, question)
     if not matrix:
         raise FairleadError("service_verify_selector", "nothing can be probed: "
                             + ("; ".join(unproven) or "no address is in a family of these Services that the clients "
@@ -123,5 +108,5 @@ def _service(target: targets.Target) -> dict[str, Any]:
 
 def _out_of_reach(found: list[targets.Target], matrix: list[cells.Cell]) -> list[str]:
     asked = {(cell["service"], cell["service_port"], cell["protocol"]) for cell in matrix}
-    return [f"{target.service} {target.port}/{target.protocol}: only a cluster address, which no client is inside to reach"
-            for target in found if (target.service, target.port, target.protocol) not in asked]
+    return [f"{target.service} {target.port}/{target.protocol}: only a cluster address, which no client is inside to "
+            "reach" for target in found if (target.service, target.port, target.protocol) not in asked]

@@ -53,8 +53,8 @@ class ProbePods:
             if not _passes(answer):
                 self.api.granted(answer, f"create {step.target}")
             if time.monotonic() >= end:
-                raise FairleadError(self.api.host, f"still refuses to create {step.target} after {PATIENCE_SECONDS:g} s: "
-                                    f"{reason(answer)}", "look at kube-controller-manager, which removes namespaces "
+                raise FairleadError(self.api.host, f"still refuses to create {step.target} after "
+                                    f"{PATIENCE_SECONDS:g} s: {reason(answer)}", "look at kube-controller-manager, which removes namespaces "
                                     "and makes ServiceAccounts")
             time.sleep(LOOK_EVERY)
 

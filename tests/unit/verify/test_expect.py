@@ -11,12 +11,13 @@ import pytest
 import yaml
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.verify import expect, targets
+from ansible.module_utils.fairlead.verify.cells import Question
 from ansible.module_utils.fairlead.verify.clients import inside, outside
 from ansible.module_utils.fairlead.verify.cluster import Cluster
 
 CASES = yaml.safe_load((Path(__file__).parents[1] / "cases/verify/cluster.yml").read_text())
 READY = [service for service in CASES["services"] if service["metadata"]["name"] == "web"]
-QUESTION = expect.Question({"TCP": "/hostname", "UDP": "hostname"})
+QUESTION = Question({"TCP": "/hostname", "UDP": "hostname"})
 CLIENT = outside(["client1"], {})
 SLICE = {**CASES["slices"][0], "endpoints": CASES["slices"][0]["endpoints"][:2]}
 

@@ -8,7 +8,6 @@ import yaml
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.verify import cells, targets
 from ansible.module_utils.fairlead.verify.clients import inside, outside
-from ansible.module_utils.fairlead.verify.promise import Proxies
 
 CLUSTER = yaml.safe_load((Path(__file__).parents[1] / "cases/verify/cluster.yml").read_text())
 NODES = targets.read_nodes(CLUSTER["nodes"])
@@ -16,7 +15,7 @@ ASKS = {"TCP": "/hostname", "UDP": "hostname"}
 
 
 def matrix_of(clients, most=0):
-    return cells.compute(clients, NODES, found()[0], Proxies(), ASKS, most)
+    return cells.compute(clients, NODES, found()[0], cells.Question(ASKS, most=most))
 
 
 def found():
