@@ -251,7 +251,7 @@ def given(params):
 def run(module):
     params = module.params
     items, unread = given(params)
-    # Ansible sends a module's arguments back with its result and walks through them; nobody needs thousands of Services.
+    # Ansible sends a module's arguments back with its result and walks through them; nobody needs all the Services.
     params.update(services=[], groups=[], manifests=[])
     findings = unread + verdict.everything(items, facts(params), parse_networks(params["allowed_external_ips"]))
     as_data = [finding.data() for finding in findings]

@@ -18,7 +18,7 @@ def given(**params):
 
 def test_services_of_variables_and_files_together(tmp_path):
     (tmp_path / "a.yaml").write_text("defaults: {namespace: shop}\nservices: [{name: b, ports: [{port: 80}]}]")
-    (tmp_path / "b.yaml").write_text("services: [")
+    (tmp_path / "b.yaml").write_text("services: [}")
     items, unread = given(services=[{"name": "a", "ports": [{"port": 80}]}], files=[str(tmp_path)])
     assert [item.label for item in items] == ["Service default/a", "Service shop/b"]
     assert [(Path(finding.file).name, finding.line) for finding in unread] == [("b.yaml", 1)]
