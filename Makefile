@@ -14,7 +14,8 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 PLAY := ansible-playbook -i inventories/lab
 SETUP := .venv/.complete
 
-.PHONY: help demo test setup lab lab-down lab-shell verify lint unit molecule parity parity-kube-proxy bench-lab bench-nodes bench-services sweep-node-settings
+# Every target with a description; none of them is a file.
+.PHONY: $(shell awk -F: '/^[a-z-]+:.*[#]# / {print $$1}' $(firstword $(MAKEFILE_LIST)))
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +54,14 @@ unit: setup ## Run the unit tests
 molecule: lab ## Run the molecule scenarios on the lab
 	@molecule test --all
 
+native: setup ## Test on the native bench: the bridge beside kube-proxy, changes of mode and their faults
+	@bin/as-root "make native"
+	@pytest -v tests/native
+
+bench-change: setup ## Change kube-proxy's mode under load, by restart and live (ROUNDS= RATE= KEPT= SERVICES=)
+	@bin/as-root "make bench-change"
+	@python3 tests/native/bench_change.py
+
 parity: setup ## Compare our verdicts on Services with real API servers (SEED= CREATES= UPDATES= VERSIONS=)
 	@python3 tests/parity/run.py --seed "$(SEED)" --creates $(or $(CREATES),2000) --updates $(or $(UPDATES),1000) \
 		--versions "$(VERSIONS)"
@@ -75,3 +84,13 @@ sweep-node-settings: lab ## Kill the node modules before each effect, and boot e
 	@bin/as-root "make sweep-node-settings"
 	@STRIDE=1 CASES=1000 pytest -v tests/host
 	@SWEEP=1 pytest -v tests/lab/test_node_settings.py
+
+sweep-modes: lab ## Three modes on three nodes, permuted; the DaemonSets taken over and given back; every scheduler (long)
+	@pytest -v tests/lab/$(if $(filter daemonset,$(KUBE_PROXY)),test_take_over.py,test_modes.py)
+
+sweep-preflight: lab ## Give a node each defect that preflight knows, for real, and look for its line (long)
+	@pytest -v tests/lab/test_preflight.py
+
+sweep-bootstrap: setup ## Boot a machine that settles itself, in a lab of its own, with no API server in reach
+	@bin/as-root "make sweep-bootstrap"
+	@FAIRLEAD_LAB=bootstrap pytest -v -s tests/bootstrap

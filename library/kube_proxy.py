@@ -21,10 +21,19 @@ options:
     choices: [iptables, ipvs, nftables, userspace]
     required: true
   mode_change:
-    description: What to do with a node that serves in another mode. V(restart) loses new connections for seconds.
+    description:
+      - What to do with a node that serves in another mode. V(restart) loses new connections for seconds.
+      - V(live) loses none. A table of its own takes over while kube-proxy changes; iptables and nftables only.
+      - A live change that was left unfinished, for instance by a power cut, is always taken up again.
     type: str
-    choices: [refuse, restart]
+    choices: [refuse, restart, live]
     default: refuse
+  restarts:
+    description: V(hold) leaves a running kube-proxy that needs a restart as it is, with its files, and returns
+      RV(restart_due), so that restarts can be made one node after the other.
+    type: str
+    choices: [now, hold]
+    default: now
   node:
     description: Name of the node in messages.
     type: str
@@ -77,6 +86,11 @@ options:
     description: Seconds that kube-proxy may take to start and write its rules once.
     type: float
     default: 180
+  wait:
+    description: Whether a kube-proxy that did not serve before is waited for. V(false) is for nodes that boot before
+      there is an API server; a restart of one that serves is waited for all the same.
+    type: bool
+    default: true
 attributes:
   check_mode:
     description: Says what would be written and started.
@@ -107,6 +121,11 @@ mode_pending:
   returned: success
   type: bool
   sample: false
+restart_due:
+  description: With O(restarts=hold), the options of the call that restarts this kube-proxy. Empty when none is due.
+  returned: success
+  type: dict
+  sample: {}
 plan:
   description: The steps, or the sentence that says why there are none.
   returned: success
@@ -120,6 +139,8 @@ applied:
   elements: str
 """
 
+import platform
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.converge import converge
@@ -130,7 +151,9 @@ from ansible.module_utils.fairlead.kube_proxy import config, modes, service, uni
 def get_argument_spec():
     return {
         "mode": {"type": "str", "required": True, "choices": [*modes.MODES, "userspace"]},
-        "mode_change": {"type": "str", "choices": [service.REFUSE, service.RESTART], "default": service.REFUSE},
+        "mode_change": {"type": "str", "choices": [service.REFUSE, service.RESTART, service.LIVE],
+                        "default": service.REFUSE},
+        "restarts": {"type": "str", "choices": [service.NOW, service.HOLD], "default": service.NOW},
         "node": {"type": "str", "required": True},
         "kubernetes_version": {"type": "str", "required": True},
         "binary": {"type": "path", "default": "/usr/local/bin/kube-proxy"},
@@ -143,6 +166,7 @@ def get_argument_spec():
         "conntrack_owner": {"type": "str", "choices": ["node", "kube_proxy"], "default": "kube_proxy"},
         "path": {"type": "path", "default": "/etc/kubernetes/kube-proxy.yaml"},
         "timeout": {"type": "float", "default": 180},
+        "wait": {"type": "bool", "default": True},
     }
 
 
@@ -159,7 +183,13 @@ def desired_of(params):
     return service.Desired(
         mode=params["mode"], node=params["node"], config_path=params["path"], config=config.render(settings, "systemd"),
         unit=unit.render(params["binary"], params["path"]), mode_change=params["mode_change"],
-        timeout=params["timeout"], families=tuple(sorted(families)), warnings=tuple(warnings))
+        timeout=params["timeout"], families=tuple(sorted(families)), restarts=params["restarts"], wait=params["wait"],
+        node_object=params["hostname_override"] or platform.node(), kubeconfig=params["kubeconfig"],
+        warnings=tuple(warnings))
+
+
+def held(desired, observed):
+    return desired.restarts == service.HOLD and service.turn_is_due(desired, observed)
 
 
 def run(module):
@@ -171,7 +201,8 @@ def run(module):
         apply=lambda step: service.apply(desired, step, commands),
         report=lambda observed: {
             "mode": observed.answer.mode or "none",
-            "mode_pending": bool(observed.answer.mode) and observed.answer.mode != desired.mode,
+            "mode_pending": service.mode_is_pending(desired, observed),
+            "restart_due": {**module.params, "restarts": service.NOW} if held(desired, observed) else {},
         },
     )
 

@@ -4,12 +4,14 @@ For tests that need to know what an API server says. The programs come from the 
 """
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -46,13 +48,15 @@ class ApiServer:
 
     etcd, kube_apiserver: the programs
     service_cidrs: as --service-cluster-ip-range takes them
+    address: where it listens; nodes in other network namespaces need one that they reach
     """
 
     def __init__(self, etcd: Path, kube_apiserver: Path, service_cidrs: str = "10.96.0.0/16,fd00:96::/108",
-                 flags: tuple[str, ...] = ()) -> None:
+                 flags: tuple[str, ...] = (), address: str = "127.0.0.1") -> None:
         self._programs, self._cidrs, self._flags = (etcd, kube_apiserver), service_cidrs, flags
+        self._address = address
         self._dir = Path(tempfile.mkdtemp(prefix="fairlead-api-"))  # mode 0700
-        self._token = secrets.token_urlsafe(32)
+        self._token, self._proxy_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         self._running: list[subprocess.Popen[bytes]] = []
         self._connection: http.client.HTTPSConnection | None = None
         self.port = 0
@@ -102,14 +106,22 @@ class ApiServer:
                     raise
         raise AssertionError("unreachable")
 
-    def kubeconfig(self, path: Path) -> Path:
-        """A kubeconfig for other clients, written with mode 0600."""
+    def pause(self) -> None:
+        """Stop answering, as a server that hangs does, until go_on()."""
+        self._running[-1].send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._running[-1].send_signal(signal.SIGCONT)
+
+    def kubeconfig(self, path: Path, *, kube_proxy: bool = False) -> Path:
+        """A kubeconfig for other clients, written with mode 0600: an administrator's, or kube-proxy's."""
+        authority = base64.b64encode((self._dir / "ca.crt").read_bytes()).decode()
         path.touch(mode=0o600)
         path.write_text(json.dumps({
             "apiVersion": "v1", "kind": "Config", "current-context": "test",
-            "clusters": [{"name": "test", "cluster": {"server": f"https://127.0.0.1:{self.port}",
-                                                      "certificate-authority": str(self._dir / "ca.crt")}}],
-            "users": [{"name": "test", "user": {"token": self._token}}],
+            "clusters": [{"name": "test", "cluster": {"server": f"https://{self._address}:{self.port}",
+                                                      "certificate-authority-data": authority}}],
+            "users": [{"name": "test", "user": {"token": self._proxy_token if kube_proxy else self._token}}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
         }), encoding="utf-8")
         return path
@@ -128,7 +140,7 @@ class ApiServer:
             "--peer-client-cert-auth=true", "--unsafe-no-fsync=true"])
         self._run(kube_apiserver, [
             f"--etcd-servers={url}", f"--etcd-cafile={self._dir}/ca.crt", f"--etcd-certfile={self._dir}/etcd.crt",
-            f"--etcd-keyfile={self._dir}/etcd.key", "--bind-address=127.0.0.1", f"--secure-port={self.port}",
+            f"--etcd-keyfile={self._dir}/etcd.key", f"--bind-address={self._address}", f"--secure-port={self.port}",
             "--endpoint-reconciler-type=none", "--authorization-mode=RBAC", "--anonymous-auth=false",
             f"--token-auth-file={self._dir}/tokens", f"--service-cluster-ip-range={self._cidrs}",
             f"--tls-cert-file={self._dir}/api.crt", f"--tls-private-key-file={self._dir}/api.key",
@@ -140,10 +152,12 @@ class ApiServer:
         ca_certificate, ca_key = pki.self_signed("fairlead-test")
         accounts = pki.new_key()
         texts = {"ca.crt": ca_certificate, "accounts.key": pki.key_text(accounts),
-                 "accounts.pub": pki.public_text(accounts), "tokens": f'{self._token},admin,admin,"system:masters"\n'}
+                 "accounts.pub": pki.public_text(accounts), "tokens": f'{self._token},admin,admin,"system:masters"\n'
+                                                      f"{self._proxy_token},system:kube-proxy,kube-proxy\n"}
+        names = sorted({"127.0.0.1", self._address})
         for name in ("api", "etcd"):
             texts[f"{name}.crt"], texts[f"{name}.key"] = pki.issue(
-                {"common_name": name, "usages": ["server", "client"], "sans": ["127.0.0.1"]}, ca_certificate, ca_key)
+                {"common_name": name, "usages": ["server", "client"], "sans": names}, ca_certificate, ca_key)
         for name, text in texts.items():
             (self._dir / name).write_text(text, encoding="utf-8")
 
@@ -171,7 +185,7 @@ class ApiServer:
 
     def _connect(self) -> http.client.HTTPSConnection:
         trust = ssl.create_default_context(cafile=str(self._dir / "ca.crt"))
-        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=REQUEST_SECONDS, context=trust)
+        return http.client.HTTPSConnection(self._address, self.port, timeout=REQUEST_SECONDS, context=trust)
 
     def _log_end(self) -> str:
         return "\n".join(f"{path.name}: {line}" for path in sorted(self._dir.glob("*.log"))

@@ -2,15 +2,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible.module_utils.fairlead import files
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.kube_proxy import ask, unit
+from ansible.module_utils.fairlead.mode_change import start
 from ansible.module_utils.fairlead.plan import Plan, Step
 
-REFUSE, RESTART = "refuse", "restart"
+REFUSE, RESTART, LIVE = "refuse", "restart", "live"
+NOW, HOLD = "now", "hold"
+INTERRUPTS = ("restart", "change")  # steps that nodes take in turns
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,9 @@ class Desired:
     """mode, the two files, what may be done about a running proxy, and how long a start may take (seconds).
 
     families: "IPv4", "IPv6": those whose rules must have been written before a start counts as done
+    node_object: name of the Node object; kubeconfig: kube-proxy's, for a live change
+    restarts: HOLD leaves a running kube-proxy and its files alone, for its turn
+    wait: whether a kube-proxy that did not serve before is waited for
     """
 
     mode: str
@@ -28,12 +34,17 @@ class Desired:
     mode_change: str
     timeout: float
     families: tuple[str, ...]
+    node_object: str = ""
+    kubeconfig: str = ""
+    restarts: str = NOW
     warnings: tuple[str, ...] = ()
+    wait: bool = True
 
 
 @dataclass(frozen=True)
 class Observed:
-    """Texts of our two files, systemd's view of the unit, and what answers on kube-proxy's ports."""
+    """Texts of our two files, systemd's view of the unit, what answers on kube-proxy's ports, and in which phase an
+    earlier live change was left by a guard that was killed ("" for none)."""
 
     config: str | None
     unit: str | None
@@ -41,6 +52,7 @@ class Observed:
     enabled: bool
     reload_needed: bool
     answer: ask.Answer
+    unfinished: str = ""
 
 
 def observe(desired: Desired, commands: Commands) -> Observed:
@@ -52,7 +64,7 @@ def observe(desired: Desired, commands: Commands) -> Observed:
         active=state.get("ActiveState") in ("active", "activating"),
         enabled=state.get("UnitFileState") == "enabled",
         reload_needed=state.get("NeedDaemonReload") == "yes",
-        answer=ask.ask())
+        answer=ask.ask(), unfinished=(start.unfinished() or {}).get("phase", ""))
 
 
 def plan(desired: Desired, observed: Observed) -> Plan:
@@ -63,7 +75,7 @@ def plan(desired: Desired, observed: Observed) -> Plan:
             "kube_proxy_deployment",
             f"a kube-proxy in {running} mode answers on port {ask.METRICS_PORT}, but it is not {unit.NAME}",
             "set kube_proxy_deployment to how it is run, or stop it", "systemd")
-    if running and running != desired.mode and desired.mode_change == REFUSE:
+    if running and running != desired.mode and desired.mode_change == REFUSE and not observed.unfinished:
         return Plan(unchanged=f"kube-proxy serves in {running} mode and was left as it is",
                     warnings=(*desired.warnings, pending_warning(desired.node, running, desired.mode)))
     steps = []
@@ -75,14 +87,39 @@ def plan(desired: Desired, observed: Observed) -> Plan:
         steps.append(Step("reload", "systemd", "", ""))
     if not observed.enabled:
         steps.append(Step("enable", unit.NAME, "not started at boot", "started at boot"))
-    if not observed.active:
+    if not observed.active and not observed.unfinished:
         steps.append(Step("start", unit.NAME, "not running", f"running in {desired.mode} mode"))
-    elif steps or (running and running != desired.mode):
+    if observed.unfinished or (desired.mode_change == LIVE and running and running != desired.mode):
+        steps = _live(desired, observed, steps)
+    elif observed.active and (steps or (running and running != desired.mode)):
         before = {step.target: step.before for step in steps if step.action == "write"}
         steps.append(Step("restart", unit.NAME, f"running in {running or 'unknown'} mode",
-                          f"running in {desired.mode} mode with this configuration", (running or desired.mode, before)))
+                          f"running in {desired.mode} mode with this configuration", (running, before)))
+    if desired.restarts == HOLD and any(step.action in INTERRUPTS for step in steps):
+        return Plan(unchanged="a restart is due, and waits for its turn")
     return Plan(tuple(steps), unchanged=f"kube-proxy runs in {desired.mode} mode as configured",
                 warnings=desired.warnings)
+
+
+def _live(desired: Desired, observed: Observed, steps: list[Step]) -> list[Step]:
+    """The configuration is the guard's to write, while kube-proxy is stopped: it ends when its file changes."""
+    before = observed.answer.mode or "none"
+    if observed.unfinished:
+        before += f" mode, a change left in phase {observed.unfinished},"
+    return [*(step for step in steps if step.target != desired.config_path and step.action != "start"),
+            Step("change", unit.NAME, f"running in {before}\n{observed.config or ''}",
+                 f"running in {desired.mode}\n{desired.config}", observed)]
+
+
+def mode_is_pending(desired: Desired, observed: Observed) -> bool:
+    """Whether the node serves in another mode than asked and was left as it is."""
+    running = observed.answer.mode
+    return bool(running) and running != desired.mode and desired.mode_change == REFUSE
+
+
+def turn_is_due(desired: Desired, observed: Observed) -> bool:
+    """Whether this node's kube-proxy has to be restarted or changed, which nodes do one after the other."""
+    return any(step.action in INTERRUPTS for step in plan(replace(desired, restarts=NOW), observed).steps)
 
 
 def pending_warning(node: str, running: str, wished: str) -> str:
@@ -98,15 +135,23 @@ def apply(desired: Desired, step: Step, commands: Commands) -> None:
         commands.check(["systemctl", "daemon-reload"], timeout=60)
     elif step.action == "enable":
         commands.check(["systemctl", "enable", unit.NAME], timeout=60)
+    elif step.action == "change":
+        start.change(start.request(
+            running=step.data.answer.mode or "", mode=desired.mode, old=step.data.config or "", new=desired.config,
+            path=desired.config_path, node=desired.node_object, kubeconfig=desired.kubeconfig,
+            timeout=desired.timeout), commands)
     else:
         commands.check(["systemctl", step.action, unit.NAME], timeout=60)
+        if not desired.wait and not (step.data and step.data[0]):
+            return
         try:
             _wait(desired, commands)
         except FairleadError as error:
             if step.action != "restart" or not any(step.data[1].values()):
                 raise
-            raise FairleadError(error.field, f"{error.problem}. {go_back(desired, *step.data, commands)}", error.remedy,
-                                error.value) from error
+            running, before = step.data
+            outcome = go_back(desired, running or desired.mode, before, commands)
+            raise FairleadError(error.field, f"{error.problem}. {outcome}", error.remedy, error.value) from error
 
 
 def go_back(desired: Desired, mode: str, before: dict[str, str], commands: Commands) -> str:

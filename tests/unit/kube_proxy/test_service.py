@@ -47,6 +47,42 @@ def test_restart_accepts_the_outage():
     assert [step.action for step in planned.steps] == ["write", "restart"]
 
 
+@pytest.mark.parametrize(("have", "words", "actions"), [
+    (observed("iptables", config="old"), {"mode_change": "live"}, ["change"]),
+    (observed("iptables", config="old", unit="old"), {"mode_change": "live"}, ["write", "reload", "change"]),
+    (observed("nftables", config="old"), {"mode_change": "live"}, ["write", "restart"]),  # rules outlive a restart
+    (observed(None, config="old"), {"mode_change": "live"}, ["write", "start"]),  # nobody serves: nothing to lose
+    # a change that was left, whatever is wished: a plain start would leave the bridge behind
+    (observed(None, config="old", unfinished="configure"), {}, ["change"]),
+    (observed("iptables", config="old", unfinished="bridge"), {}, ["change"]),
+    (observed("nftables", unfinished="unbridge"), {"mode_change": "restart"}, ["change"]),
+])
+def test_a_live_change(have, words, actions):
+    planned = plan(desired(**words), have)
+    assert [step.action for step in planned.steps] == actions
+    # the configuration is the guard's to write while kube-proxy is stopped
+    assert not [step for step in planned.steps if step.target.endswith(".yaml")] or "change" not in actions
+
+
+@pytest.mark.parametrize(("have", "actions", "due"), [
+    (observed(None, config=None, unit=None, enabled=False), ["write", "write", "reload", "enable", "start"], False),
+    (observed("nftables", config="old"), [], True),
+    (observed("nftables"), [], False),
+    (observed("iptables", config="old"), [], False),  # refused: another mode
+    (observed("nftables", config="old", unfinished="bridge"), [], True),
+])
+def test_a_restart_that_is_held_touches_nothing_and_is_named(have, actions, due):
+    wish = desired(restarts="hold")
+    assert [step.action for step in plan(wish, have).steps] == actions
+    assert service.turn_is_due(wish, have) is due
+
+
+def test_a_mode_is_pending_only_where_a_restart_is_refused():
+    assert service.mode_is_pending(desired(), observed("iptables"))
+    assert not service.mode_is_pending(desired(mode_change="restart"), observed("iptables"))
+    assert not service.mode_is_pending(desired(), observed("nftables"))
+
+
 def test_a_proxy_that_is_not_ours_is_named():
     with pytest.raises(FairleadError, match=f"not {unit.NAME}"):
         plan(desired(), observed("iptables", active=False))
@@ -86,3 +122,14 @@ def test_a_configuration_that_does_not_serve_goes_back(tmp_path, monkeypatch, ol
 def test_a_first_start_has_nothing_to_go_back_to(monkeypatch):
     steps = plan(desired(), observed(None, config=None, unit=None, enabled=False)).steps
     assert (steps[-1].action, steps[-1].data) == ("start", None)
+
+
+@pytest.mark.parametrize(("have", "waits"), [
+    (observed(None), 0), (observed(None, active=True, config="old"), 0), (observed("nftables", config="old"), 1)])
+def test_without_waiting_only_a_proxy_that_serves_is_waited_for(monkeypatch, have, waits):
+    waited = []
+    monkeypatch.setattr(ask, "wait_until_serving", lambda mode, _families, _timeout: waited.append(mode))
+    wish, systemd = desired(wait=False), Systemd()
+    service.apply(wish, plan(wish, have).steps[-1], systemd)
+    assert len(waited) == waits
+    assert systemd.ran

@@ -1,0 +1,1 @@
+"""The bridge: one nftables table that stands in for kube-proxy while its mode changes."""

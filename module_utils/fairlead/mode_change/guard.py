@@ -1,0 +1,211 @@
+"""The change of a live node's mode, as a process of its own on the node: it goes on when ssh or the control node is
+lost, and ends by itself.
+
+At every moment the node has the old mode's rules, the bridge, or the new mode's. Phases: observe, bridge, stop,
+configure, start, prove, carry, unbridge, reconcile, leftovers. Whatever fails from `stop` on is undone under the same
+bridge. A guard that was killed leaves the bridge and the journal; the next run begins anew under that bridge, towards
+the mode that is then wished, and so completes the change or undoes it.
+"""
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+from ansible.module_utils.fairlead import files
+from ansible.module_utils.fairlead.bridge import layout, node, table
+from ansible.module_utils.fairlead.command import Commands
+from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.kube_proxy import ask, inspect_node, leftovers, rules, unit
+from ansible.module_utils.fairlead.mode_change import affinity, kubeconfig, objects, proof, reconcile
+from ansible.module_utils.fairlead.mode_change.follow import Bridge
+from ansible.module_utils.fairlead.mode_change.journal import BACK, DONE, STUCK, Journal
+
+PAUSE_SECONDS = 5.0  # between two attempts to get back to the old mode
+ATTEMPTS = 60
+STOP_SECONDS = 60.0
+
+
+class Change:
+    """request: from, to (modes), old, new (texts of the configuration file), path, node, kubeconfig, families, configz
+    (what the old kube-proxy ran with), timeout (seconds for a first sync)."""
+
+    def __init__(self, request: dict[str, Any], journal: Journal, commands: Commands) -> None:
+        self._state, self._journal, self._commands = request, journal, commands
+        self._facts: node.NodeFacts | None = None
+        self._bridge: Bridge | None = None
+        self._aborted = ""
+        self._clients: affinity.Clients = {}  # affinity, as of the moment at which kube-proxy was stopped
+
+    def abort(self, *_signal: object) -> None:
+        self._aborted = "it was told to stop"
+
+    def run(self) -> None:
+        try:
+            self._observe()
+            self._bring_bridge()
+        except FairleadError as error:
+            self._end(BACK, f"nothing was changed: {error}")
+            return
+        try:
+            self._switch(self._state["from"], self._state["to"], self._state["new"])
+        except Exception as error:  # noqa: BLE001 - whatever it was, the node must not stay as it is
+            self._journal.say(f"failed in phase {self._state['phase']}: {error}")
+            self._go_back(str(error))
+            return
+        problem = self._settle()
+        self._end(DONE, problem)
+
+    def _observe(self) -> None:
+        self._phase("observe", f"from {self._state['from']} to {self._state['to']} mode")
+        access = kubeconfig.read(self._state["kubeconfig"])
+        found = objects.get(access, f"/api/v1/nodes/{self._state['node']}")
+        addresses = inspect_node.node_addresses(self._commands)
+        facts = node.facts(self._state["from"], self._state["configz"], found, addresses)
+        served = [family for family in facts.families if family.name in self._state["families"]]
+        self._facts = node.NodeFacts(facts.name, facts.zone, facts.addresses, tuple(served), facts.masquerade_all,
+                                     facts.reject_addresses)
+        self._bridge = Bridge(access, self._facts, self._commands, self._journal.say)
+        self._bridge.read()
+
+    def _bring_bridge(self) -> None:
+        bridge = self._bridge
+        self._clients = {**self._remembered(self._state["from"]), **bridge.clients()}
+        held = affinity.count(self._clients.values())
+        self._phase("bridge", f"{len(bridge.parts)} Services and families, {held} affinity clients")
+        if self._state.get("without_bridge"):
+            return
+        bridge.load(self._clients)
+        # Who came to the old mode between the look at its state and the load of the bridge.
+        bridge.add_clients(affinity.newer(self._remembered(self._state["from"]), self._clients))
+        if not bridge.present():
+            raise FairleadError(table.TABLE, "is not in the kernel although nft took it", "look at nft list ruleset")
+        bridge.follow()
+
+    def _switch(self, old: str, new: str, text: str) -> None:
+        """kube-proxy stopped, configured and started; the bridge out once its rules are proven."""
+        self._phase("stop", old)
+        self._systemctl("stop")
+        self._phase("configure", self._state["path"])
+        if files.read_text(self._state["path"]) != text:
+            files.write_text(self._state["path"], text)
+        self._phase("start", new)
+        started = time.time()
+        self._systemctl("start")
+        self._phase("prove", new)
+        wanted = proof.Wanted(new, self._facts.families, lambda: dict(self._bridge.parts), started)
+        took = proof.wait(wanted, self._state["timeout"], self._commands, self._check)
+        self._journal.say(f"first complete sync proven after {took:.1f} s")
+        self._phase("carry")
+        known = self._carry(new, {})
+        self._phase("unbridge")
+        self._bridge.stop()
+        self._carry(new, known, last=True)
+        if self._bridge.present() and not self._state.get("without_bridge"):
+            raise FairleadError(table.TABLE, "is still there although nft removed it", "look at nft list tables")
+
+    def _carry(self, new: str, known: affinity.Clients, *, last: bool = False) -> affinity.Clients:
+        """Give the new mode's state what the bridge knows; with `last` take the bridge out, in the same transaction
+        where the new mode's state is nftables sets."""
+        clients, pins = self._bridge.clients() or self._clients, self._bridge.pins()
+        fresh = affinity.newer({pin: held for pin, held in clients.items() if pin in pins}, known)
+        text = ""
+        if new == "iptables":
+            affinity.into_iptables(fresh, pins)
+        elif new == "nftables":
+            text = affinity.into_sets(fresh, pins)
+        remove = table.remove(self._facts.families) if last else ""
+        if text and not self._commands.run(["nft", "-f", "-"], stdin=text + remove).ok:
+            # A set is gone with its endpoint: the others one by one, so that one does not cost all.
+            for pin, held in fresh.items():
+                self._commands.run(["nft", "-f", "-"], stdin=affinity.into_sets({pin: held}, pins))
+            text = ""
+        if remove and not text:
+            self._commands.check(["nft", "-f", "-"], stdin=remove)
+        return clients
+
+    def _settle(self) -> str:
+        """After the change: nothing here can cost a connection that is not lost already. What failed, as a sentence."""
+        os.nice(10)  # from here on nobody waits, and the node has traffic to serve
+        try:
+            self._phase("reconcile")
+            whole = {family.name: layout.whole(part for (of, _name), part in self._bridge.parts.items()
+                                               if of == family.name) for family in self._facts.families}
+            deleted = reconcile.apply(self._facts.families, whole, self._facts.addresses)
+            self._journal.say(f"{deleted} entries of connection tracking that led nowhere were deleted")
+            self._phase("leftovers")
+            kernel = rules.observe(self._commands)
+            planned = leftovers.plan(kernel, self._state["to"], self._facts.addresses)
+            for step in planned.steps:
+                leftovers.apply(step, self._commands)
+                self._journal.say(step.describe())
+        except (FairleadError, OSError) as error:
+            return f"the mode is changed, but phase {self._state['phase']} failed: {error}"
+        return ""
+
+    def _go_back(self, reason: str) -> None:
+        """The old mode again, under the bridge that is still there; until it serves."""
+        self._aborted = ""
+        old = self._state["from"]
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._journal.say(f"back to {old} mode, attempt {attempt}")
+                if not self._bridge.present() and not self._state.get("without_bridge"):
+                    self._bridge.load(self._clients)
+                self._switch(self._state["to"], old, self._state["old"])
+                self._end(BACK, reason)
+                return
+            except Exception as error:  # noqa: BLE001 - the bridge serves meanwhile; try again
+                self._journal.say(f"not yet back: {error}")
+                time.sleep(PAUSE_SECONDS)
+        self._end(STUCK, f"{reason}; and {old} mode does not serve either. The bridge stays, with the endpoints of now")
+
+    def _remembered(self, mode: str) -> affinity.Clients:
+        pins = self._bridge.pins()
+        if mode == "iptables":
+            return affinity.of_iptables(pins)
+        return affinity.of_sets(pins, {name: affinity.set_name(pin) for name, pin in pins.items()}, affinity.TABLE,
+                                self._commands)
+
+    def _check(self) -> None:
+        if self._aborted:
+            raise FairleadError("mode change", self._aborted, "run it again when the cause is gone")
+
+    def _systemctl(self, verb: str) -> None:
+        self._commands.check(["systemctl", verb, unit.NAME], timeout=STOP_SECONDS)
+
+    def _phase(self, name: str, text: str = "") -> None:
+        self._check()
+        self._journal.phase(self._state, name, text)
+        pause = self._state.get("pauses", {}).get(name)
+        if pause:  # the tests' way to have time for a fault
+            time.sleep(pause)
+
+    def _end(self, outcome: str, text: str) -> None:
+        self._state.update(outcome=outcome, text=text, ended=time.time())
+        self._journal.write(self._state)
+        self._journal.say(f"{outcome}{': ' if text else ''}{text}")
+
+
+def main() -> None:
+    """The guard's process: python3 guard.zip PLACE."""
+    journal = Journal(sys.argv[1])
+    descriptor = journal.take()
+    change = Change(journal.read(), journal, Commands())
+    signal.signal(signal.SIGTERM, change.abort)
+    try:
+        change.run()
+    finally:
+        os.close(descriptor)
+
+
+def configz() -> dict[str, Any]:
+    """What the running kube-proxy says it runs with."""
+    status, body = ask.get(ask.METRICS_PORT, "/configz")
+    try:
+        return json.loads(body)["kubeproxy.config.k8s.io"] if status == 200 else {}
+    except (ValueError, KeyError):
+        return {}

@@ -1,0 +1,146 @@
+"""Proof that a kube-proxy that was just started has written all of its rules.
+
+Its own word comes too early: /proxyMode answers one or two seconds before the rules exist, /healthz while it starts. So
+the proof is a sync that ended after the start, in every family, and then the rules themselves: every address of every
+Service with its endpoints and the masquerade rule, seen twice in a row.
+"""
+from __future__ import annotations
+
+import json
+import random
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ansible.module_utils.fairlead.bridge.layout import Part
+from ansible.module_utils.fairlead.bridge.node import Family
+from ansible.module_utils.fairlead.command import Commands
+from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.kube_proxy import ask
+
+POLL_SECONDS = 0.2
+SAMPLE = 25  # Services whose endpoints are looked up one by one in nftables mode
+LISTING_SECONDS = 120.0
+Parts = dict[tuple[str, str], Part]
+_FRONT = re.compile(r"-A KUBE-SERVICES -d ([^/ ]+)/\d+ -p (\w+) .*--dport (\d+) -j KUBE-")
+_TARGET = re.compile(r"--to-destination (\S+)")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be proven. parts: the Services as of now; started: UNIX time right before kube-proxy's start."""
+
+    mode: str
+    families: tuple[Family, ...]
+    parts: Callable[[], Parts]
+    started: float
+
+
+def wait(wanted: Wanted, timeout: float, commands: Commands, check: Callable[[], None]) -> float:
+    """Until it is proven; how many seconds that took. check: may raise to end it.
+
+    Raises FairleadError that names what was missing last.
+    """
+    begun = time.monotonic()
+    seen = 0
+    while True:
+        check()
+        missing = _not_synced(wanted) or missing_rules(wanted.mode, wanted.families, wanted.parts(), commands)
+        seen = 0 if missing else seen + 1
+        if seen == 2:
+            return time.monotonic() - begun
+        if time.monotonic() - begun > timeout:
+            raise FairleadError("kube-proxy", f"has not written all of its rules in {wanted.mode} mode within "
+                                f"{timeout:g} s: {missing}", "read its log on the node")
+        time.sleep(POLL_SECONDS)
+
+
+def missing_rules(mode: str, families: tuple[Family, ...], parts: Parts, commands: Commands) -> str:
+    """What of the Services' path is not in the kernel; "" for nothing."""
+    look = {"iptables": _iptables, "nftables": _nftables}[mode]
+    for family in families:
+        missing = look(family, {name: part for (of, name), part in parts.items() if of == family.name}, commands)
+        if missing:
+            return f"{family.name}: {missing}"
+    return ""
+
+
+def _not_synced(wanted: Wanted) -> str:
+    status, answered = ask.get(ask.METRICS_PORT, "/proxyMode")
+    if status != 200:
+        return "it does not answer"
+    if answered.strip() != wanted.mode:
+        raise FairleadError("kube_proxy_mode", f"kube-proxy came up in {answered.strip()} mode instead",
+                            "read its log on the node", wanted.mode)
+    stamps = dict(ask.SYNCED.findall(ask.get(ask.METRICS_PORT, "/metrics")[1]))
+    late = [family.name for family in wanted.families
+            if float(stamps.get(family.name, stamps.get("", "0"))) <= wanted.started]
+    return f"no complete sync of {' and '.join(late)} since its start" if late else ""
+
+
+def _iptables(family: Family, parts: dict[str, Part], commands: Commands) -> str:
+    program = "iptables-save" if family.name == "IPv4" else "ip6tables-save"
+    text = commands.check([program, "-t", "nat"], timeout=LISTING_SECONDS).stdout
+    fronts = {" . ".join(found) for found in _FRONT.findall(text)}
+    targets = set(_TARGET.findall(text))
+    if "-j MASQUERADE" not in text:
+        return "the masquerade rule"
+    for name, part in parts.items():
+        lacking = _served(part) - fronts
+        if lacking:
+            return f"{name} at {min(lacking)}"
+        lacking = {f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+                   for address, port in _endpoints(part)} - targets
+        if lacking:
+            return f"{name}'s endpoint {min(lacking)}"
+    return ""
+
+
+def _nftables(family: Family, parts: dict[str, Part], commands: Commands) -> str:
+    table = [family.ip, "kube-proxy"]
+    listed = commands.run(["nft", "--json", "list", "map", *table, "service-ips"], timeout=LISTING_SECONDS)
+    if not listed.ok:
+        return "the map service-ips"
+    found = next(item["map"].get("elem", []) for item in json.loads(listed.stdout)["nftables"] if "map" in item)
+    chains = {" . ".join(map(str, _key(key))): next(iter(verdict.values()))["target"] for key, verdict in found}
+    for name, part in parts.items():
+        lacking = _served(part) - set(chains)
+        if lacking:
+            return f"{name} at {min(lacking)}"
+    if "masquerade" not in commands.run(["nft", "list", "chain", *table, "masquerading"]).stdout:
+        return "the masquerade rule"
+    for name in random.sample(sorted(parts), min(SAMPLE, len(parts))):
+        for front in _served(parts[name]):
+            if chains[front].startswith("service-"):
+                text = commands.run(["nft", "list", "chain", *table, chains[front]]).stdout
+                absent = [address for address in _inside(parts[name], front)
+                          if address not in text and address.replace(":", ".") not in text]
+                if absent:
+                    return f"{name}'s endpoint {absent[0]}"
+    return ""
+
+
+def _key(key: object) -> list[object]:
+    """The parts of a map's key, which is an object with a comment where kube-proxy put one."""
+    plain = key["elem"]["val"] if isinstance(key, dict) and "elem" in key else key
+    return plain["concat"]
+
+
+def _served(part: Part) -> set[str]:
+    return {key for name, key in part.elements if name == "frontends"}
+
+
+def _endpoints(part: Part) -> set[tuple[str, int]]:
+    found = {(pin.address, pin.endpoint_port) for pin in part.pins.values()}
+    for (name, _), value in part.elements.items():
+        if name.endswith("endpoints"):
+            address, _, port = value.partition(" . ")
+            found.add((address, int(port)))
+    return found
+
+
+def _inside(part: Part, front: str) -> list[str]:
+    """Addresses of the endpoints behind one front."""
+    return [value.partition(" . ")[0] for (name, key), value in part.elements.items()
+            if name == "endpoints" and key.rpartition(" . ")[0] == front]

@@ -1,0 +1,110 @@
+"""Starting the guard from a module, and waiting for its outcome."""
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import zipfile
+from typing import Any
+
+from ansible.module_utils.fairlead.command import Commands
+from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.kube_proxy import ask
+from ansible.module_utils.fairlead.mode_change import guard
+from ansible.module_utils.fairlead.mode_change.journal import BACK, DONE, OPEN, PLACE, STUCK, Journal
+
+OURS = "ansible.module_utils.fairlead"
+UNIT = "fairlead-mode-change"
+POLL_SECONDS = 0.2
+SPARE_SECONDS = 120.0  # for all phases beside the two first syncs
+MAIN = f"from {OURS}.mode_change.guard import main\nmain()\n"
+CAN = ("iptables", "nftables")
+
+
+def request(*, running: str, mode: str, old: str, new: str, path: str, node: str, kubeconfig: str,
+            timeout: float) -> dict[str, Any]:
+    """Everything that the guard has to know. running: the mode that answers now, "" for none; the other words as in
+    guard.Change. Goes on from a change that was not ended. Raises FairleadError for what it cannot do."""
+    earlier = unfinished()
+    asked = {"to": mode, "new": new, "path": path, "node": node, "kubeconfig": kubeconfig, "timeout": timeout}
+    if earlier:
+        return {**{key: earlier[key] for key in ("from", "old", "configz", "families")}, **asked}
+    for each in (running, mode):
+        if each not in CAN:
+            raise FairleadError("kube_proxy_mode_change", "a live change into or out of ipvs mode is not there yet",
+                                "use kube_proxy_mode_change=restart, which loses connections", "live")
+    config = guard.configz()
+    if not config:
+        raise FairleadError("kube-proxy", f"does not say on port {ask.METRICS_PORT} what it runs with (/configz)",
+                            "let metricsBindAddress be 127.0.0.1:10249 for the change")
+    families = sorted(ask.synced_families(ask.get(ask.METRICS_PORT, "/metrics")[1]) - {"both"}) or ["IPv4"]
+    return {"from": running, "old": old, "configz": config, "families": families, **asked}
+
+
+def unfinished(place: str = PLACE) -> dict[str, Any] | None:
+    """The state of a change whose guard was killed, or that could not get back: its bridge may still be there."""
+    journal = Journal(place)
+    state = journal.read()
+    if state is None or state["outcome"] not in (OPEN, STUCK):
+        return None
+    return None if journal.busy() else state
+
+
+def change(wished: dict[str, Any], commands: Commands, place: str = PLACE) -> dict[str, Any]:
+    """Run the change to its end; the journal's state. Raises FairleadError when the node is not in the new mode."""
+    journal = Journal(place)
+    os.makedirs(place, mode=0o700, exist_ok=True)
+    os.close(journal.take())
+    journal.begin(wished)
+    bundle(f"{place}/guard.zip")
+    _launch([sys.executable, f"{place}/guard.zip", place], commands)
+    state = _wait(journal, 2 * wished["timeout"] + SPARE_SECONDS)
+    if state["outcome"] == DONE:
+        return state
+    remedy = ("remove the cause and run again" if state["outcome"] == BACK else
+              f"look at {place}/journal.log and kube-proxy's log on the node; the bridge serves meanwhile")
+    raise FairleadError("kube_proxy_mode", f"the change to {wished['to']} mode was not completed ({state['outcome']}): "
+                        f"{state.get('text') or 'the guard ended without a word'}", remedy, wished["to"])
+
+
+def bundle(path: str) -> None:
+    """The guard's program: what of our code this process has loaded, so that it outlives the module's own archive."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("__main__.py", MAIN)
+        for name in ("ansible", "ansible/module_utils"):
+            archive.writestr(f"{name}/__init__.py", "")
+        for name, module in sorted(sys.modules.items()):
+            if name == OURS or name.startswith(f"{OURS}."):
+                text = module.__spec__.loader.get_source(name)
+                tail = "/__init__.py" if hasattr(module, "__path__") else ".py"
+                archive.writestr(name.replace(".", "/") + tail, text)
+
+
+def _launch(argv: list[str], commands: Commands) -> None:
+    """In a unit of its own where systemd runs, so that it does not end with the login; else in a session of its own."""
+    if os.path.isdir("/run/systemd/system"):
+        commands.run(["systemctl", "reset-failed", f"{UNIT}.service"])
+        commands.check(["systemd-run", "--quiet", f"--unit={UNIT}", "--collect", "--", *argv])
+        return
+    with open(os.devnull, "r+b") as nothing:
+        subprocess.Popen(argv, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True, cwd="/")
+
+
+def _wait(journal: Journal, seconds: float) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    time.sleep(POLL_SECONDS)
+    while True:
+        state = journal.read()
+        if state["outcome"] != OPEN:
+            return state
+        if not journal.busy():
+            state = journal.read()
+            if state["outcome"] != OPEN:
+                return state
+            if state["phase"] != "begun" or time.monotonic() > deadline - seconds + 20:
+                return state  # the guard was killed
+        if time.monotonic() > deadline:
+            raise FairleadError("kube_proxy_mode", f"the change is still in phase {state['phase']} after {seconds:g} s",
+                                "look at journal.log on the node; the guard goes on and ends by itself")
+        time.sleep(POLL_SECONDS)

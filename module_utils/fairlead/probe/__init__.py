@@ -1,0 +1,1 @@
+"""The probe: connections at a steady rate, and what became of each."""

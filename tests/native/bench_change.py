@@ -1,0 +1,110 @@
+"""Change kube-proxy's mode on the native bench under load: by a restart, and live. Called by `make bench-change`.
+
+ROUNDS (3) of each change in each way, RATE (500) new connections a second, KEPT (200) established ones, SERVICES (5)
+more Services of two endpoints. Every change has its own quiet control right before it, under the same load.
+WITHOUT_BRIDGE=1 leaves the bridge out of the live change: then this must fail. The status says whether the live changes
+lost nothing.
+"""
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import ansible.module_utils
+
+ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[2] / "module_utils"))
+
+from ansible.module_utils.fairlead.probe.summary import Summary, summarize  # noqa: E402
+from bench import Bench, service  # noqa: E402
+from traffic import Traffic, flows, services  # noqa: E402
+
+ROUNDS, RATE = int(os.environ.get("ROUNDS", "3")), float(os.environ.get("RATE", "500"))
+KEPT, SERVICES = int(os.environ.get("KEPT", "200")), int(os.environ.get("SERVICES", "5"))
+WITHOUT_BRIDGE = os.environ.get("WITHOUT_BRIDGE") == "1"
+WAYS = os.environ.get("WAYS", "restart live").split()
+QUIET, AFTER = 6.0, 6.0  # seconds of load before and after a change
+PAIRS = (("iptables", "nftables"), ("nftables", "iptables"))
+COLUMNS = ("change", "how", "took", "new ok/failed", "broken", "moved", "sent again", "p50 ms", "p99 ms", "UDP silence",
+           "probe's own stall")
+WIDTHS = (22, 8, 7, 16, 9, 8, 12, 12, 14, 16, 14)
+
+
+def main() -> int:
+    verdicts, rows = [], []
+    with Bench() as bench:
+        bench.apply(*services())
+        started = time.monotonic()
+        for number in range(SERVICES):
+            bench.apply(*service(f"other-{number}", ["pod1", "pod4"], families=("IPv4",)))
+        if SERVICES >= 100:
+            print(f"{SERVICES} Services made in {time.monotonic() - started:.0f} s", flush=True)
+        bench.install()
+        bench.kube_proxy("iptables")
+        wanted = flows(bench, RATE, KEPT)
+        show(COLUMNS)
+        for how in WAYS:
+            for _round in range(ROUNDS):
+                for old, new in PAIRS:
+                    change = f"{old} -> {new}"
+                    quiet, during, took = one(bench, wanted, new, how)
+                    show(row(change, how, took, quiet, during))
+                    rows.append({"change": change, "how": how, "took": took, "quiet": dataclasses.asdict(quiet),
+                                 "during": dataclasses.asdict(during)})
+                    if how == "live":
+                        verdicts.append(during.failed == during.broken == during.moved == 0 and during.new > 0)
+                    for words, count in during.errors.items():
+                        print(f"    {count} x {words}", flush=True)
+    if os.environ.get("REPORT"):
+        Path(os.environ["REPORT"]).write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    print(f"{sum(verdicts)} of {len(verdicts)} live changes lost nothing")
+    return 0 if all(verdicts) else 1
+
+
+def one(bench: Bench, wanted: dict, new: str, how: str) -> tuple[Summary, Summary, float]:
+    """One change: the quiet control before it, the time from its beginning to the end of the load, and its seconds."""
+    with Traffic(wanted) as traffic:
+        begin = time.time()
+        time.sleep(QUIET)
+        changed = time.time()
+        answer = bench.live(new, without_bridge=True) if WITHOUT_BRIDGE and how == "live" else (
+            bench.kube_proxy(new, how))
+        ended = time.time()
+        if answer.get("failed"):
+            raise RuntimeError(answer["msg"])
+        time.sleep(AFTER)
+    results = traffic.results()
+    if how == "live":
+        state = json.loads(bench.read("/var/lib/fairlead/mode-change/state.json"))
+        phases(state["phases"], [each for each in results if not each["ok"] and each["kind"] != "udp"])
+    return summarize(results, begin, changed), summarize(results, changed), ended - changed
+
+
+def phases(began: dict[str, float], failures: list[dict]) -> None:
+    """The journal's phases with their times, and in which of them something failed."""
+    first = min(began.values())
+    ordered = sorted(began.items(), key=lambda each: each[1])
+    print("    " + ", ".join(f"{name} {at - first:.1f}" for name, at in ordered))
+    for each in failures:
+        ended = each["at"] + each["ms"] / 1000
+        print(f"    {each['flow']}: begun {each['at'] - first:.3f}, ended {ended - first:.3f}: {each['error']}")
+
+
+def row(change: str, how: str, took: float, quiet: Summary, during: Summary) -> tuple[str, ...]:
+    return (change, how, f"{took:.1f} s", f"{during.new - during.failed}/{during.failed}",
+            f"{during.broken}/{during.established}", f"{during.moved}/{during.clients}",
+            f"{during.resent} ({1000 * during.resent / max(1, during.new):.1f} "
+            f"vs {1000 * quiet.resent / max(1, quiet.new):.1f} per 1000)",
+            f"{during.p50:.1f} ({quiet.p50:.1f})", f"{during.p99:.1f} ({quiet.p99:.1f})",
+            f"{during.silence:.0f} ms ({quiet.silence:.0f})", f"{during.stall:.0f} ms ({quiet.stall:.0f})")
+
+
+def show(cells: tuple[str, ...]) -> None:
+    print("  ".join(f"{cell:<{width}}" for cell, width in zip(cells, WIDTHS)).rstrip(), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
