@@ -14,7 +14,8 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 PLAY := ansible-playbook -i inventories/lab
 SETUP := .venv/.complete
 
-.PHONY: help demo test setup lab lab-down lab-shell verify lint unit molecule native parity parity-kube-proxy bench-change bench-lab bench-nodes sweep-node-settings
+# Every target with a description; none of them is a file.
+.PHONY: $(shell awk -F: '/^[a-z-]+:.*[#]# / {print $$1}' $(firstword $(MAKEFILE_LIST)))
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +76,9 @@ bench-lab: setup ## Time the lab and the main job over several runs
 bench-nodes: lab ## Time the node roles against per-key loops and ping, on the lab's node2 (ROUNDS=3)
 	@bin/as-root "make bench-nodes"
 	@python3 tests/bench/nodes.py
+
+bench-services: setup ## Time Services against PyYAML, template loops and kubectl (COUNT=10000 ROUNDS=3)
+	@python3 tests/bench/services.py
 
 sweep-node-settings: lab ## Kill the node modules before each effect, and boot every mode's settings (long)
 	@bin/as-root "make sweep-node-settings"

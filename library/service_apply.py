@@ -156,7 +156,8 @@ def run(module):
     api = Api.connect(params["kubeconfig"], params["context"])
     delivery = deliver.delivery(
         api, params["objects"], params["labels"], params["field_manager"], apply_set=params["apply_set"],
-        prune=params["prune"], recreate=params["recreate"], force=params["force_conflicts"])
+        prune=params["prune"], recreate=params["recreate"], force=params["force_conflicts"],
+        try_all=module.check_mode)  # the same plan; check mode has the server's own word on all of it
     wanted = delivery.intent.wanted
     waited = [0.0]
 

@@ -29,7 +29,18 @@ from ansible.module_utils.fairlead.lab import pki  # noqa: E402
 
 START_SECONDS = 90.0
 REQUEST_SECONDS = 30.0
+CACHE = Path("/var/cache/fairlead")  # lab_artifacts_cache
 STOP_SECONDS = 3.0  # the data is thrown away, so nobody waits for an API server that drains
+
+
+def programs() -> Path:
+    """The directory of the Kubernetes that the lab was built with; that of the running lab, else the newest."""
+    kubectl = ROOT / ".lab" / (os.environ.get("FAIRLEAD_LAB") or "lab") / "bin" / "kubectl"
+    if kubectl.exists():
+        return kubectl.resolve().parent
+    built = sorted(CACHE.glob("kubernetes-*/kube-apiserver"), key=lambda path: path.stat().st_mtime)
+    assert built, f"no Kubernetes in {CACHE}: run make lab once"
+    return built[-1].parent
 
 
 class ApiServer:
@@ -75,15 +86,16 @@ class ApiServer:
         self._running.clear()
         shutil.rmtree(self._dir, ignore_errors=True)
 
-    def request(self, method: str, path: str, body: Any = None) -> tuple[int, dict[str, Any]]:
-        """Status and answer."""
-        text = None if body is None else json.dumps(body)
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+    def request(self, method: str, path: str, body: Any = None, kind: str = "application/json",
+                ) -> tuple[int, dict[str, Any]]:
+        """Status and answer. body: text of this kind, or what JSON is made of."""
+        text = body if body is None or kind != "application/json" else json.dumps(body)
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind}
         for attempt in (1, 2):  # the server may have closed a connection that was idle
             try:
                 if self._connection is None:
                     self._connection = self._connect()
-                self._connection.request(method, path, text, headers)
+                self._connection.request(method, path, text and text.encode(), headers)
                 answer = self._connection.getresponse()
                 return answer.status, json.loads(answer.read())
             except (http.client.HTTPException, ConnectionError) as error:

@@ -3,12 +3,11 @@ from __future__ import annotations
 
 import copy
 import itertools
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
-from api_server import ROOT, ApiServer  # makes our module_utils importable as well
+from api_server import ApiServer, programs  # makes our module_utils importable as well
 
 # isort: split
 from ansible.module_utils.fairlead.converge import reach
@@ -17,17 +16,6 @@ from ansible.module_utils.fairlead.services.api import Api
 from ansible.module_utils.fairlead.services.connection import TOGETHER
 
 _NUMBERS = itertools.count()
-CACHE = Path("/var/cache/fairlead")  # lab_artifacts_cache
-
-
-def programs() -> Path:
-    """The directory of the Kubernetes that the lab was built with; that of the running lab, else the newest."""
-    kubectl = ROOT / ".lab" / (os.environ.get("FAIRLEAD_LAB") or "lab") / "bin" / "kubectl"
-    if kubectl.exists():
-        return kubectl.resolve().parent
-    built = sorted(CACHE.glob("kubernetes-*/kube-apiserver"), key=lambda path: path.stat().st_mtime)
-    assert built, f"no Kubernetes in {CACHE}: run make lab once"
-    return built[-1].parent
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +72,7 @@ class Project:
     def deliver(self, check=False, api=None, done=None, **options) -> list[str]:
         """What a delivery does, or would do."""
         job = deliver.delivery(api or self.api, self.objects(), {deliver.MANAGED_BY: "fairlead"}, "fairlead",
-                               **{"apply_set": self.apply_set, "prune": True, **options})
+                               **{"apply_set": self.apply_set, "prune": True, "try_all": check, **options})
         planned, _observed = reach(job.observe, job.plan, job.apply, [] if done is None else done, check_mode=check,
                                    together=TOGETHER)
         self.steps = planned.steps

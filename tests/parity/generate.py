@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from parity import values as v
@@ -27,7 +27,11 @@ _METADATA = {"labels": None, "annotations": v.ANNOTATIONS, "finalizers": v.FINAL
              "generation": [0, 1, -1, 2**62, 2**63, "1", None], "creationTimestamp": v.TIMES,
              "deletionTimestamp": v.TIMES, "deletionGracePeriodSeconds": [0, 30, -1, None, "1"],
              "selfLink": ["x", None], "uid": ["x", "", None], "resourceVersion": ["1", "0", "", "x", None, 1],
-             "namespace": ["default", "", None]}
+             "namespace": ["default", "", None], "managedFields": v.MANAGED_FIELDS}
+_FIELDS = {
+    "spec": [*_SPEC, "ports", "selector", "clusterIPs", "externalIPs", "loadBalancerSourceRanges", "topologyKeys"],
+    "metadata": [*_METADATA, "name", "generateName", "managedFields", "clusterName"],
+    "port": [*_PORT, "targetport"], "": ["status", "metadata", "spec", "data", "Spec"]}
 _UNKNOWN = [("spec", "sesionAffinity"), ("spec", "ClusterIP"), ("spec", "labels"), ("metadata", "Name"),
             ("metadata", "x"), ("status", "x"), ("", "specs"), ("spec", "portz")]
 _PORTS = (("http", 80, "TCP"), ("https", 443, "TCP"), ("dns", 53, "UDP"), ("dns-tcp", 53, "TCP"), ("sctp", 80, "SCTP"))
@@ -40,17 +44,25 @@ class Generator:
     """taken: node ports that other objects of the cluster have, which only the cluster knows."""
 
     def __init__(self, seed: int, taken: frozenset[int] = frozenset()) -> None:
-        self._random, self._taken, self._count = random.Random(seed), taken, 0
+        self._random, self._taken, self._count = random.Random(seed), sorted(taken), 0
         self._edges = [("spec", field, value) for field, known in _SPEC.items() for value in known]
         self._edges += [("metadata", field, value) for field, known in _METADATA.items() for value in known or ()]
         self._edges += [("port", field, value) for field, known in _PORT.items() for value in known]
+        self._odd = [(part, field, value) for part, fields in _FIELDS.items() for field in fields for value in v.ODD
+                     if field != "namespace" or not isinstance(value, str)]  # the request's address names one
         self._random.shuffle(self._edges)
+        self._random.shuffle(self._odd)
+
+    def services(self, count: int) -> Iterator[Manifest]:
+        return (self.create() for _ in range(count))
 
     def create(self) -> Manifest:
-        """By turns one edge alone, as long as there are some that did not come yet, and any number of changes."""
+        """By turns one edge alone, any number of changes, a value of whatever type, and again changes; edges and odd
+        values only as long as there are some that did not come yet."""
         service = self.valid()
-        if self._edges and self._count % 2:
-            part, field, value = self._edges.pop()
+        waiting = {1: self._edges, 3: self._odd}.get(self._count % 4)
+        if waiting:
+            part, field, value = waiting.pop()
             within = self._part(service, part) if part != "port" else service["spec"].get("ports", [{}])[0]
             self._put(within, field, value)
             return service
@@ -184,7 +196,7 @@ class Generator:
 
     def _add_unknown(self, service: Manifest) -> None:
         part, field = self._random.choice(_UNKNOWN)
-        (self._part(service, part) if part else service)[field] = self._random.choice(("x", None, {}))
+        self._part(service, part)[field] = self._random.choice(("x", None, {}))
 
     def _change_whole(self, service: Manifest) -> None:
         part = self._random.choice(("spec", "metadata", "status", "status", "status"))
@@ -240,7 +252,9 @@ class Generator:
         return self._random.choice([port for port in range(30000, 30050) if port not in self._taken])
 
     def _part(self, service: Manifest, name: str) -> Manifest:
-        """spec, metadata or status; anew when an earlier change made it something else."""
+        """spec, metadata or status; anew when an earlier change made it something else. "" is the whole."""
+        if not name:
+            return service
         if not isinstance(service.get(name), dict):
             service[name] = {}
         return service[name]

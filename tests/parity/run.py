@@ -27,7 +27,8 @@ ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 from ansible.module_utils.fairlead.services.facts import Facts, parse_cidrs, parse_range, parse_version  # noqa: E402
 from api_server import ApiServer  # noqa: E402
 
-from parity import compare, removal  # noqa: E402
+from parity import compare, direct, removal  # noqa: E402
+from parity.generate import Generator  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -102,16 +103,19 @@ def ask(version: str, etcd: Path, kube_apiserver: Path, options: argparse.Namesp
     for cluster in CLUSTERS:
         facts = cluster.facts(version)
         with ApiServer(etcd, kube_apiserver, cluster.cidrs, cluster.flags(facts)) as server:
+            aimed = direct.run(server, facts.kubernetes_version, whole=cluster is CLUSTERS[0])
             made = compare.bases(server, options.seed, BASES)
             taken = compare.taken_ports(server)
             print(f"{version} {cluster.name}: ready in {server.started_in:.1f} s, {len(made)} Services stored",
                   flush=True)
             creates, updates, reals = (round(count * cluster.share) for count in
                                        (options.creates, options.updates, options.creates / 4))
-            for cases in (compare.creates(server, options.seed, creates, taken),
-                          compare.reals(server, options.seed, reals, taken),
-                          compare.updates(server, options.seed, updates, made)):
-                runs.append(Run(version, cluster.name, facts, list(cases)))
+            random_ones = Generator(options.seed, taken), Generator(options.seed + 1, taken)
+            asked = [*compare.creates(server, random_ones[0].services(creates)),
+                     *compare.reals(server, random_ones[1].services(reals), facts.kubernetes_version),
+                     *compare.updates(server, options.seed, updates, made), *aimed]
+            runs += [Run(version, cluster.name, facts, [case for case in asked if case.kind == kind])
+                     for kind in ("create", "real", "update")]
     return runs
 
 

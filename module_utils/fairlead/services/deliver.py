@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.plan import Plan, Step
-from ansible.module_utils.fairlead.services import render
+from ansible.module_utils.fairlead.services import foregone, render
 from ansible.module_utils.fairlead.services.api import Api, folder
 from ansible.module_utils.fairlead.services.apply_set import PART_OF, ApplySet, Contents, is_ours
 from ansible.module_utils.fairlead.services.connection import TOGETHER, Answer
@@ -43,12 +43,14 @@ class Delivery:
 
     force:     take fields that somebody else owns
     only_look: compare what is there with the manifests alone, whoever applied it
+    certain:   whether the server is known to accept this object, so that a new one need not be tried before
     """
 
     api: Api
     intent: Intent
     force: bool = False
     only_look: bool = False
+    certain: Callable[[Manifest], bool] = lambda _manifest: False
     _seen: dict[str, Seen] = field(default_factory=dict)
     _applied: dict[str, Any] = field(default_factory=dict)  # label to the version that our own apply made
 
@@ -57,8 +59,7 @@ class Delivery:
         wanted = self.intent.wanted
         own = {self.intent.apply_set.namespace} if self.intent.apply_set else set()
         namespaces = sorted({manifest["metadata"].get("namespace") or "" for manifest in wanted} - {""} | own)
-        found = at_once(lambda name: self.api.get(f"/api/v1/namespaces/{name}"), namespaces)
-        absent = frozenset(name for name, namespace in zip(namespaces, found) if namespace is None)
+        absent = frozenset(namespaces) - self._existing(namespaces)
         left = [manifest for manifest in wanted if label(manifest) not in self._seen]
         live = self._live([one for one in left if one["metadata"].get("namespace") not in absent])
         looks = at_once(lambda manifest: self._look(manifest, live.get(label(manifest)), absent), left)
@@ -100,6 +101,13 @@ class Delivery:
             self.api.apply(path, render.clean(live), self.intent.manager, True, dry_run=False)
             raise
 
+    def _existing(self, namespaces: list[str]) -> set[str]:
+        listed = self.api.listed("/api/v1/namespaces") if len(namespaces) > _FEW else None
+        if listed is not None:
+            return {one["metadata"]["name"] for one in listed}
+        found = at_once(lambda name: self.api.get(f"/api/v1/namespaces/{name}"), namespaces)
+        return {name for name, namespace in zip(namespaces, found) if namespace is not None}
+
     def _live(self, manifests: list[Manifest]) -> dict[str, Manifest]:
         """The objects that there are, by label: listed where there are several of a kind, else one by one."""
         folders: dict[str, list[Manifest]] = {}
@@ -120,7 +128,7 @@ class Delivery:
         return found
 
     def _look(self, manifest: Manifest, live: Manifest | None, absent: frozenset[str]) -> Seen:
-        if manifest["metadata"].get("namespace") in absent:
+        if manifest["metadata"].get("namespace") in absent or (live is None and self.certain(manifest)):
             return Seen(None, None)
         if live is not None and version(live) == self._applied.get(label(manifest)):
             return Seen(live, Answer(200, live))  # nobody has touched it since we applied it
@@ -160,14 +168,19 @@ class Delivery:
 
 def delivery(
     api: Api, objects: list[Any], labels: dict[str, str], manager: str, *, apply_set: str | None = None,
-    prune: bool = False, recreate: bool = False, force: bool = False,
+    prune: bool = False, recreate: bool = False, force: bool = False, try_all: bool = True,
 ) -> Delivery:
-    """The delivery of these objects. Raises FairleadError for what is no object."""
+    """The delivery of these objects. Raises FairleadError for what is no object.
+
+    try_all: ask the server's dry run of every object. Else not of a new Service that it will accept, see foregone.py;
+    half of the work of a first delivery is trying.
+    """
     chosen = ApplySet.parse(apply_set) if apply_set else None
     if prune and not chosen:
         raise FairleadError("prune", "needs a set to know what is ours", "name one by apply_set")
     wanted = prepare(api, objects, {**labels, **({PART_OF: chosen.id} if chosen else {})})
-    return Delivery(api, Intent(wanted, manager, chosen, bool(chosen) and prune, recreate), force)
+    intent = Intent(wanted, manager, chosen, bool(chosen) and prune, recreate)
+    return Delivery(api, intent, force) if try_all else Delivery(api, intent, force, certain=foregone.acceptance(api))
 
 
 def comparison(api: Api, objects: list[Any], manager: str, apply_set: str | None = None) -> Delivery:

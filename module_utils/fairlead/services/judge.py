@@ -1,4 +1,4 @@
-"""The verdict on everything that was given: per object, then over all of them. Pure.
+"""The API server's verdict on one object. Pure. What only shows beside others is verdict.py's.
 
 An object is judged in the API server's order: is there such a kind, does it decode, do the rules allow it. A Service is
 judged by all rules of the API server, see server/requests.py; of other kinds only the head is known here.
@@ -7,42 +7,24 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.services import names, schema
 from ansible.module_utils.fairlead.services.facts import Facts
 from ansible.module_utils.fairlead.services.findings import (
     ADVICE,
-    ERROR,
     Finding,
-    duplicate,
     invalid,
     is_unknown_field,
     required,
 )
-from ansible.module_utils.fairlead.services.model import COMPACT_METADATA, Item, Manifest, is_service
-from ansible.module_utils.fairlead.services.paths import longest_name, path
+from ansible.module_utils.fairlead.services.kinds import unheard_of
+from ansible.module_utils.fairlead.services.model import COMPACT_METADATA, Manifest, is_service
 from ansible.module_utils.fairlead.services.removed import SELECTING, removed, selecting
 from ansible.module_utils.fairlead.services.server import requests, unknown
 
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
-
-
-def judge(items: list[Item], facts: Facts) -> list[Finding]:
-    """All findings, in the order of the items."""
-    found: list[Finding] = []
-    sound: list[Item] = []
-    for item in items:
-        of_item = [_placed(finding, item) for finding in judge_one(item.manifest, facts)]
-        found += of_item
-        if not any(finding.level == ERROR for finding in of_item):
-            sound.append(item)
-    return found + list(collisions(sound))
-
-
-def errors(findings: Iterable[Finding]) -> list[Finding]:
-    return [finding for finding in findings if finding.level == ERROR]
 
 
 def judge_one(manifest: Manifest, facts: Facts) -> Iterator[Finding]:
@@ -93,6 +75,7 @@ def _other(manifest: Manifest) -> Iterator[Finding]:
     structure += _identity(manifest)
     yield from structure
     yield from removed(manifest)
+    yield from unheard_of(manifest)
     if not all(is_unknown_field(finding) for finding in structure):
         return
     yield from _name(manifest)
@@ -108,30 +91,6 @@ def _server_filled(manifest: Manifest) -> Iterator[Finding]:
                           "remove it; it is left out of the file", ADVICE)
 
 
-def collisions(items: list[Item]) -> Iterator[Finding]:
-    """What only shows when all objects are seen together."""
-    files: dict[str, Item] = {}
-    node_ports: dict[tuple[int, str], Item] = {}
-    for item in items:
-        first = files.setdefault(path(item.manifest), item)
-        if first is not item:
-            yield _placed(duplicate("metadata.name", item.manifest["metadata"]["name"],
-                                    f"rename it: {first.origin} has the same kind, namespace and name"), item)
-        elif is_service(item.manifest):
-            yield from _node_port_collisions(item, node_ports)
-
-
-def _node_port_collisions(item: Item, taken: dict[tuple[int, str], Item]) -> Iterator[Finding]:
-    for index, port in enumerate((item.manifest.get("spec") or {}).get("ports") or []):
-        number = port.get("nodePort")
-        if not number:
-            continue
-        owner = taken.setdefault((number, port.get("protocol") or "TCP"), item)
-        if owner is not item:
-            yield _placed(invalid(f"spec.ports[{index}].nodePort", number, "provided port is already allocated",
-                                  f"write another port: {owner.origin} {owner.label} has this one"), item)
-
-
 def _identity(manifest: Manifest) -> Iterator[Finding]:
     for field, example in (("apiVersion", "v1"), ("kind", "Service")):
         if not manifest.get(field):
@@ -142,22 +101,19 @@ def _identity(manifest: Manifest) -> Iterator[Finding]:
     metadata = manifest.get("metadata")
     if not metadata:
         yield required("metadata", "add metadata with the object's name")
-    elif isinstance(metadata, dict) and not metadata.get("name"):
+    elif isinstance(metadata, dict) and not metadata.get("name") and not metadata.get("generateName"):
         yield required("metadata.name", "name the object", "name or generateName is required")
 
 
 def _name(manifest: Manifest) -> Iterator[Finding]:
     metadata = manifest["metadata"]
-    name, namespace = metadata["name"], metadata.get("namespace")
+    name, namespace = metadata.get("name"), metadata.get("namespace")
     rule = names.dns_1123_label if manifest["kind"] == "Namespace" else names.dns_1123_subdomain
-    for problem in rule(name):
+    for problem in rule(name) if name else ():
         yield invalid("metadata.name", name, problem, "write a name like my-name")
     if namespace is not None:
         for problem in names.dns_1123_label(namespace):
             yield invalid("metadata.namespace", namespace, problem, "write the name of a namespace")
-    if len(name) > longest_name(manifest):
-        yield invalid("metadata.name", name, "leaves no room for the kind in a file's name",
-                      f"write at most {longest_name(manifest)} characters")
 
 
 def _explained(finding: Finding) -> Finding:
@@ -166,7 +122,3 @@ def _explained(finding: Finding) -> Finding:
     if finding.field == f"spec.{last}" and last in COMPACT_METADATA and is_unknown_field(finding):
         return dataclasses.replace(finding, fix=f"move it to metadata.{last}")
     return finding
-
-
-def _placed(finding: Finding, item: Item) -> Finding:
-    return dataclasses.replace(finding, item=item.origin, object=item.label)

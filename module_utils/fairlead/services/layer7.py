@@ -68,17 +68,19 @@ def _fix(finding: Finding) -> str:
         return _ROUTE.format(what=wish) if wish else _COOKIE if "cookie" in last else _FIELDS.get(last, "")
     if finding.reason not in ("NotSupported", "Invalid"):
         return ""
-    value = re.search(r'value: "?([^":,]*)', finding.message)
-    return _meant(finding.field, field, value[1].lower() if value else "")
+    value = re.search(r'value: ("?)([^":,]*)', finding.message)
+    if not value or value[2] == "None":
+        return ""
+    return _meant(finding.field, field, value[2].lower(), quoted=bool(value[1]))
 
 
-def _meant(whole: str, field: str, word: str) -> str:
-    """By the field (with and without indices and keys) and the value in small letters."""
+def _meant(whole: str, field: str, word: str, quoted: bool) -> str:
+    """By the field (with and without indices and keys) and the value in small letters; quoted: it is a text."""
     if field == "spec.ports.protocol" and word in _HTTP:
         return f"write protocol: TCP and appProtocol: {word}; paths and hosts belong to an HTTPRoute or an Ingress"
     if field == "spec.sessionAffinity" and "cookie" in word:
         return _COOKIE
-    if field == "spec.ports.targetPort" and word.isdecimal():
+    if field == "spec.ports.targetPort" and quoted and word.isdecimal() and 1 <= int(word) <= 65535:
         return f"write {word} without quotes, or the port's name"
     if "matchLabels" in whole:
         return _FIELDS["matchlabels"]

@@ -10,6 +10,7 @@ from typing import Any, Union
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.services.findings import Finding, duplicate, forbidden, invalid, required
 from ansible.module_utils.fairlead.services.model import Item, is_service
+from ansible.module_utils.fairlead.services.paths import longest_name
 
 Placed = tuple[Item, Finding]
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
@@ -35,8 +36,13 @@ def refusals(items: Iterable[Item], external_ips: Collection[Network] = ()) -> I
     addresses: dict[str, Item] = {}
     for item in items:
         if not item.manifest["metadata"].get("name"):
-            yield item, required("metadata.name", "name it: with generateName every delivery makes another object")
+            yield item, required("metadata.name", "write name instead of generateName",
+                                 "with generateName every delivery would make another object")
             continue
+        if len(item.manifest["metadata"]["name"]) > longest_name(item.manifest):
+            yield item, invalid("metadata.name", item.manifest["metadata"]["name"],
+                                "leaves no room for the kind in a file's name",
+                                f"write at most {longest_name(item.manifest)} characters")
         first = names.setdefault(_identity(item.manifest), item)
         if first is not item:
             yield item, duplicate("metadata.name", item.manifest["metadata"]["name"],

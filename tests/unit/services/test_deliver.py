@@ -114,6 +114,19 @@ def test_object_in_a_namespace_that_is_not_there_is_predicted_without_a_dry_run(
     assert server.written == []
 
 
+def test_a_new_service_that_is_accepted_for_certain_is_not_tried():
+    server = Server()
+    server.objects |= {"/version": {"major": "1", "minor": "37"}, "/api/v1/namespaces/shop": NAMESPACE}
+    pinned = {**SERVICE, "metadata": {"name": "pinned", "namespace": "shop"},
+              "spec": {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]}}
+    wrong = {**SERVICE, "metadata": {"name": "wrong", "namespace": "shop"}, "spec": {}}
+    run(server, SERVICE, pinned, wrong, try_all=False)
+    tried = {path.rpartition("/")[2] for method, path in server.requests if method == "PATCH dry"}
+    assert tried == {"pinned", "wrong"}
+    run(server, {**SERVICE, "spec": {"ports": [{"port": 81}]}}, try_all=False)
+    assert ("PATCH dry", WEB_PATH) in server.requests  # what is there already is tried
+
+
 def test_our_label_is_added_unless_the_manifest_has_another():
     server = Server()
     own = {**SERVICE, "metadata": {**SERVICE["metadata"], "labels": {deliver.MANAGED_BY: "me", "a": "b"}}}

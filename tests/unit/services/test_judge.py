@@ -9,7 +9,7 @@ from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.services import model
 from ansible.module_utils.fairlead.services.facts import Facts, parse_range
 from ansible.module_utils.fairlead.services.findings import ADVICE, SHOWN, near, summary
-from ansible.module_utils.fairlead.services.judge import errors, judge
+from ansible.module_utils.fairlead.services.verdict import errors, everything
 
 CASES = yaml.safe_load((Path(__file__).resolve().parents[1] / "cases/services/judge.yml").read_text(encoding="utf-8"))
 
@@ -18,7 +18,8 @@ CLUSTER = Facts(service_cidrs=("10.96.0.0/16", "fd00:96::/108"))
 
 
 def judged(services=(), manifests=(), defaults=None, facts=CLUSTER):
-    return judge(model.items(list(services), list(manifests), defaults or {}), facts)
+    """Errors alone; for advice see test_advice.py."""
+    return errors(everything(model.items(list(services), list(manifests), defaults or {}), facts))
 
 
 def compare(findings, wanted):
@@ -80,7 +81,8 @@ def test_what_is_not_a_range(text):
 
 
 def test_what_the_server_fills_in_is_advice():
-    found = judged(manifests=[{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "uid": "1"}}])
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "uid": "1"}}
+    found = everything(model.items([], [manifest], {}), CLUSTER)
     assert [(f.field, f.level) for f in found] == [("metadata.uid", ADVICE)]
     assert errors(found) == []
 
