@@ -113,6 +113,8 @@ class Change:
         known = self._carry(new, {})
         self._phase("unbridge")
         self._bridge.stop()
+        if self._bridge.present():
+            self._bridge.leave_affinity()
         self._carry(new, known, last=True)
         if self._bridge.present() and not self._state.get("without_bridge"):
             raise FairleadError(table.TABLE, "is still there although nft removed it", "look at nft list tables")
