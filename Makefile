@@ -84,3 +84,9 @@ sweep-node-settings: lab ## Kill the node modules before each effect, and boot e
 	@bin/as-root "make sweep-node-settings"
 	@STRIDE=1 CASES=1000 pytest -v tests/host
 	@SWEEP=1 pytest -v tests/lab/test_node_settings.py
+
+sweep-modes: lab ## Three modes on three nodes, permuted; the DaemonSets taken over and given back; every scheduler (long)
+	@pytest -v tests/lab/$(if $(filter daemonset,$(KUBE_PROXY)),test_take_over.py,test_modes.py)
+
+sweep-preflight: lab ## Give a node each defect that preflight knows, for real, and look for its line (long)
+	@pytest -v tests/lab/test_preflight.py

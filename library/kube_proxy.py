@@ -28,6 +28,12 @@ options:
     type: str
     choices: [refuse, restart, live]
     default: refuse
+  restarts:
+    description: V(hold) leaves a running kube-proxy that needs a restart as it is, with its files, and returns
+      RV(restart_due), so that restarts can be made one node after the other.
+    type: str
+    choices: [now, hold]
+    default: now
   node:
     description: Name of the node in messages.
     type: str
@@ -110,6 +116,11 @@ mode_pending:
   returned: success
   type: bool
   sample: false
+restart_due:
+  description: With O(restarts=hold), the options of the call that restarts this kube-proxy. Empty when none is due.
+  returned: success
+  type: dict
+  sample: {}
 plan:
   description: The steps, or the sentence that says why there are none.
   returned: success
@@ -137,6 +148,7 @@ def get_argument_spec():
         "mode": {"type": "str", "required": True, "choices": [*modes.MODES, "userspace"]},
         "mode_change": {"type": "str", "choices": [service.REFUSE, service.RESTART, service.LIVE],
                         "default": service.REFUSE},
+        "restarts": {"type": "str", "choices": [service.NOW, service.HOLD], "default": service.NOW},
         "node": {"type": "str", "required": True},
         "kubernetes_version": {"type": "str", "required": True},
         "binary": {"type": "path", "default": "/usr/local/bin/kube-proxy"},
@@ -165,9 +177,13 @@ def desired_of(params):
     return service.Desired(
         mode=params["mode"], node=params["node"], config_path=params["path"], config=config.render(settings, "systemd"),
         unit=unit.render(params["binary"], params["path"]), mode_change=params["mode_change"],
-        timeout=params["timeout"], families=tuple(sorted(families)),
+        timeout=params["timeout"], families=tuple(sorted(families)), restarts=params["restarts"],
         node_object=params["hostname_override"] or platform.node(), kubeconfig=params["kubeconfig"],
         warnings=tuple(warnings))
+
+
+def held(desired, observed):
+    return desired.restarts == service.HOLD and service.turn_is_due(desired, observed)
 
 
 def run(module):
@@ -179,7 +195,8 @@ def run(module):
         apply=lambda step: service.apply(desired, step, commands),
         report=lambda observed: {
             "mode": observed.answer.mode or "none",
-            "mode_pending": bool(observed.answer.mode) and observed.answer.mode != desired.mode,
+            "mode_pending": service.mode_is_pending(desired, observed),
+            "restart_due": {**module.params, "restarts": service.NOW} if held(desired, observed) else {},
         },
     )
 

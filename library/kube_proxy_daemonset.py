@@ -6,10 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kube_proxy_daemonset
-short_description: Run kube-proxy as pods, in a mode of its own on every node
+short_description: Prepare kube-proxy's pods, in a mode of its own for every node
 description:
-  - Takes over what kubeadm runs, with one DaemonSet for each mode and a ConfigMap named by its content.
-  - Moves one node after the other, by a label. The old pod ends before the new one starts; rules stay in the kernel.
+  - Takes over what kubeadm runs, with one DaemonSet and one immutable ConfigMap for each mode, named by their content.
+    A label of the node chooses.
+  - Moves no node. It returns the nodes that are to move, and kube_proxy_daemonset_move moves one of them.
   - A node that serves in another mode than asked is left where it is, with a warning, unless O(mode_change=restart).
   - Runs on the control node.
 version_added: "0.1.0"
@@ -19,14 +20,24 @@ options:
   kubeconfig:
     description: Kubeconfig of an administrator. Unset, E(KUBECONFIG) or C(~/.kube/config) is used.
     type: path
+  owner:
+    description: Whose objects run kube-proxy. V(kubeadm) is the way back; all that was added is removed once no node
+      needs it, and kubeadm's DaemonSet is as it was.
+    type: str
+    choices: [fairlead, kubeadm]
+    default: fairlead
   nodes:
-    description: Mode that each node shall have.
+    description: Mode that each node shall have. With O(owner=kubeadm) only the names count.
     type: dict
     required: true
   serving:
     description: Mode that kube-proxy answers with on each node now, V(none) for none, as kube_proxy_info returns it.
     type: dict
     required: true
+  after_moves:
+    description: Plan as if every move that is due had been made, so that check mode too names what is removed then.
+    type: bool
+    default: false
   mode_change:
     description: What to do with a node that serves in another mode. V(restart) loses new connections for seconds.
     type: str
@@ -61,20 +72,20 @@ options:
     choices: [node, kube_proxy]
     default: kube_proxy
   timeout:
-    description: Seconds that the pod of one node may take to end or to start.
+    description: Seconds that kubeadm's own pods may take to be restarted at the end of the way back.
     type: float
-    default: 180
+    default: 600
 attributes:
   check_mode:
-    description: Says which objects would be written and which nodes moved.
+    description: Says which objects would be written and which nodes are to move.
     support: full
   diff_mode:
-    description: Shows configurations, images and places.
+    description: Shows configurations and images.
     support: full
 """
 
 EXAMPLES = r"""
-- name: Give every node its mode
+- name: Prepare a DaemonSet for each mode
   kube_proxy_daemonset:
     nodes: {node1: nftables, node2: iptables}
     serving: {node1: iptables, node2: iptables}
@@ -84,23 +95,26 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-moved:
-  description: Label of each node after the run, empty for a node that kubeadm's DaemonSet still serves.
+due:
+  description: The nodes that are to move, in order. A label of "" is kubeadm's own DaemonSet.
   returned: success
-  type: dict
-  sample: {node1: nftables, node2: ""}
+  type: list
+  elements: dict
+  sample: [{node: node1, label: nftables-3f9c01d2aa, mode: nftables, label_before: "", mode_before: iptables}]
 plan:
   description: The steps, or the sentence that says why there are none.
   returned: success
   type: list
   elements: str
-  sample: [create DaemonSet kube-proxy-nftables, move node node1]
+  sample: [create DaemonSet kube-proxy-nftables-3f9c01d2aa]
 applied:
   description: The steps that were done before it failed.
   returned: failure
   type: list
   elements: str
 """
+
+from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.fairlead.converge import converge
@@ -112,6 +126,8 @@ from ansible.module_utils.fairlead.kube_proxy.daemonset_api import Cluster
 def get_argument_spec():
     return {
         "kubeconfig": {"type": "path"},
+        "owner": {"type": "str", "choices": ["fairlead", "kubeadm"], "default": "fairlead"},
+        "after_moves": {"type": "bool", "default": False},
         "nodes": {"type": "dict", "required": True},
         "serving": {"type": "dict", "required": True},
         "mode_change": {"type": "str", "choices": [service.REFUSE, service.RESTART], "default": service.REFUSE},
@@ -121,7 +137,7 @@ def get_argument_spec():
         "scheduler": {"type": "str", "default": ""},
         "config": {"type": "dict", "default": {}},
         "conntrack_owner": {"type": "str", "choices": ["node", "kube_proxy"], "default": "kube_proxy"},
-        "timeout": {"type": "float", "default": 180},
+        "timeout": {"type": "float", "default": 600},
     }
 
 
@@ -134,21 +150,32 @@ def desired_of(params):
             mode=mode, kubeconfig=daemonset.MOUNTED_KUBECONFIG, cluster_cidrs=tuple(params["cluster_cidrs"]),
             node_port_addresses=tuple(params["node_port_addresses"]), scheduler=params["scheduler"],
             extra=params["config"], conntrack_owner=params["conntrack_owner"]), "daemonset")
-    return daemonset.Desired(params["nodes"], params["serving"], configs, params["mode_change"], tuple(warnings))
+        warnings += config.check(configs[mode], params["kubernetes_version"])
+    return daemonset.Desired(params["nodes"], params["serving"], configs, params["mode_change"],
+                             after_moves=params["after_moves"], warnings=tuple(warnings))
+
+
+def returning(params, observed):
+    """The way back: every node in the mode of kubeadm's own configuration."""
+    mode = daemonset.kubeadm_mode(observed.kubeadm_config, params["kubernetes_version"])
+    return daemonset.Desired(dict.fromkeys(params["nodes"], mode), params["serving"], {}, params["mode_change"],
+                             returning=True, after_moves=params["after_moves"])
 
 
 def run(module):
-    desired = desired_of(module.params)
-    for text in desired.configs.values():
-        for warning in config.check(text, module.params["kubernetes_version"]):
-            module.warn(warning)
-    cluster = Cluster(module.params["kubeconfig"], module.params["timeout"])
+    params = module.params
+    ours = desired_of(params) if params["owner"] == "fairlead" else None
+    cluster = Cluster(params["kubeconfig"], params["timeout"])
+
+    def desired(observed):
+        return ours or returning(params, observed)
+
     converge(
         module,
         observe=cluster.observe,
-        plan=lambda observed: daemonset.plan(desired, observed),
+        plan=lambda observed: daemonset.plan(desired(observed), observed),
         apply=cluster.apply,
-        report=lambda observed: {"moved": {node: observed.labels[node] or "" for node in desired.nodes}},
+        report=lambda observed: {"due": [asdict(move) for move in daemonset.due(desired(observed), observed)]},
     )
 
 

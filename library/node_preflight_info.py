@@ -9,7 +9,10 @@ module: node_preflight_info
 short_description: Look whether a node is fit for its wished mode of kube-proxy
 description:
   - Looks at kernel, modules, systemd and, when kube-proxy runs under systemd, at its binary, kubeconfig and
-    programs; at firewalls, both backends of iptables, virtual servers of others and the connection table.
+    programs; at firewalls, both backends of iptables, virtual servers of others, the pod network's plugin and the
+    connection table.
+  - Loads one rule of each kind that the mode needs, in a network namespace of its own. The kernel may load modules for
+    it, those of the mode.
   - Each line says fit, warn or unfit, with the reason and what to do.
   - An unfit node is a result, not a failure of the module.
 version_added: "0.1.0"
@@ -34,7 +37,7 @@ options:
     description: How kube-proxy is run.
     type: str
     default: systemd
-    choices: [systemd, daemonset]
+    choices: [systemd, daemonset, kubeadm]
   binary:
     description: Path of kube-proxy on the node; looked at when it runs under systemd.
     type: path
@@ -43,9 +46,17 @@ options:
     description: Path of kube-proxy's kubeconfig on the node; looked at when it runs under systemd.
     type: path
     default: /etc/kubernetes/kube-proxy.kubeconfig
+  services:
+    description: Services of the cluster. With it, the time of kube-proxy's first sync on this node is estimated.
+    type: int
+    default: 0
+  endpoints:
+    description: Endpoints of the cluster, for the same.
+    type: int
+    default: 0
 attributes:
   check_mode:
-    description: Reads only.
+    description: Reads only, and loads rules in a network namespace that ends with the program.
     support: full
   diff_mode:
     description: Changes nothing.
@@ -108,9 +119,11 @@ def get_argument_spec():
         "mode": {"type": "str", "required": True, "choices": list(MODES)},
         "scheduler": {"type": "str", "default": "rr", "choices": list(SCHEDULERS)},
         "kubernetes_version": {"type": "str", "default": ""},
-        "deployment": {"type": "str", "default": "systemd", "choices": [preflight.SYSTEMD, preflight.DAEMONSET]},
+        "deployment": {"type": "str", "default": "systemd", "choices": list(preflight.DEPLOYMENTS)},
         "binary": {"type": "path", "default": "/usr/local/bin/kube-proxy"},
         "kubeconfig": {"type": "path", "default": "/etc/kubernetes/kube-proxy.kubeconfig"},
+        "services": {"type": "int", "default": 0},
+        "endpoints": {"type": "int", "default": 0},
     }
 
 

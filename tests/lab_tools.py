@@ -4,6 +4,7 @@ from __future__ import annotations
 import collections
 import json
 import os
+import shlex
 import subprocess
 import time
 from pathlib import Path
@@ -71,6 +72,12 @@ class Lab:
         print(done.stdout)
         records = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
         return PlaybookRun(done.returncode, done.stdout, records)
+
+    def python(self, name: str, script: Path, *words: str) -> subprocess.Popen[str]:
+        """A script of ours running on a machine; its output is text on stdout."""
+        argv = ["ssh", "-F", str(self.dir / "ssh_config"), name, "python3", "-", *map(shlex.quote, words)]
+        with open(script, encoding="utf-8") as text:
+            return subprocess.Popen(argv, stdin=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def pods_answering(self, client: str, node: str, port: int, times: int, family: int = 4) -> collections.Counter:
         """How often each pod answered that many new connections from a client machine to one node's port."""

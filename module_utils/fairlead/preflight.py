@@ -13,19 +13,21 @@ from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.files import read_text
 from ansible.module_utils.fairlead.kernel_modules_observe import MISSING, Kernel, observe_kernel
 from ansible.module_utils.fairlead.kernel_modules_wanted import wanted
-from ansible.module_utils.fairlead.kube_proxy import surroundings
+from ansible.module_utils.fairlead.kube_proxy import ask, cni, features, surroundings
 from ansible.module_utils.fairlead.kube_proxy.rules import Kernel as Rules
 from ansible.module_utils.fairlead.kube_proxy.surroundings import Surroundings
 
 FIT, WARN, UNFIT = "fit", "warn", "unfit"
 
-SYSTEMD, DAEMONSET = "systemd", "daemonset"
+SYSTEMD = "systemd"
+DEPLOYMENTS = (SYSTEMD, "daemonset", "kubeadm")
 
 # Programs that kube-proxy runs in each mode. In a DaemonSet they come with its image.
 PROGRAMS = {"iptables": ("iptables", "ip6tables"), "ipvs": ("iptables", "ip6tables", "ipset"), "nftables": ("nft",)}
 
 NFT_KERNEL = (5, 13)  # kube-proxy refuses nftables mode on older ones
 NFT_PROGRAM = (1, 0, 1)
+LONG = 30.0  # seconds of a first sync that deserve a warning
 IPVS_DEPRECATED, IPVS_OFF = (1, 35), (1, 40)  # KEP-5495
 
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -33,7 +35,7 @@ SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True)
 class Wish:
-    """How kube-proxy is to run on this node."""
+    """How kube-proxy is to run on this node. services, endpoints: how many the cluster has, 0 when unknown."""
 
     mode: str
     scheduler: str
@@ -41,6 +43,8 @@ class Wish:
     deployment: str
     binary: str
     kubeconfig: str
+    services: int = 0
+    endpoints: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,9 @@ class Observed:
     binary: str  # "", or what is wrong with it
     kubeconfig: str  # "", or what is wrong with it
     around: Surroundings = field(default_factory=lambda: Surroundings(Rules()))
+    plugins: tuple[str, ...] = ()
+    running: str = ""  # the mode that answers now
+    probed: features.Probe | None = None  # None when the node lacks a program for it
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,8 @@ def check_version(text: str) -> tuple[int, ...]:
 
 def observe(wish: Wish, commands: Commands, root: str = "/", release: str | None = None,
             which: Callable[[str], str | None] = lambda name: shutil.which(name, path=SEARCH_PATH), *,
-            around: Callable[[Commands], Surroundings] = surroundings.observe) -> Observed:
+            around: Callable[[Commands], Surroundings] = surroundings.observe,
+            probe: Callable[[str, Commands, bool], features.Probe] = features.probe) -> Observed:
     """One look at the node. Programs are run to read only."""
     own = wish.deployment == SYSTEMD
     programs = {name: bool(which(name)) for name in PROGRAMS[wish.mode]} if own else {}
@@ -95,6 +103,9 @@ def observe(wish: Wish, commands: Commands, root: str = "/", release: str | None
         binary=_file_fault(os.path.join(root, wish.binary.lstrip("/")), os.X_OK) if own else "",
         kubeconfig=_file_fault(os.path.join(root, wish.kubeconfig.lstrip("/")), os.R_OK) if own else "",
         around=around(commands),
+        plugins=cni.observe(root),
+        running=ask.ask().mode or "",
+        probed=probe(wish.mode, commands, wish.services > 0) if all(map(which, features.NEEDED[wish.mode])) else None,
     )
 
 
@@ -110,7 +121,8 @@ def _file_fault(path: str, access: int) -> str:
 
 def judge(wish: Wish, seen: Observed) -> list[Line]:
     return [*_mode(wish, seen), *_machine(wish, seen), *_kernel(wish, seen),
-            *(_programs(wish, seen) if wish.deployment == SYSTEMD else []),
+            *(_programs(wish, seen) if wish.deployment == SYSTEMD else []), *_rules(wish, seen),
+            *(Line("pod network", WARN, reason) for reason in cni.judge(wish.mode, seen.plugins, seen.running)),
             *(Line(subject, WARN, reason) for subject, reason in surroundings.judge(wish.mode, seen.around))]
 
 
@@ -172,6 +184,24 @@ def _kernel(wish: Wish, seen: Observed) -> list[Line]:
                           "nothing more can be loaded; reboot into an installed kernel"))
     else:
         lines.append(Line("kernel modules", FIT, f"all {len(kernel.found)} of {wish.mode} mode"))
+    return lines
+
+
+def _rules(wish: Wish, seen: Observed) -> list[Line]:
+    """What was really loaded. In a DaemonSet the programs are the image's, so only the kernel is known by it."""
+    missing = any(found.state == MISSING for found in seen.kernel.found.values())
+    if not seen.probed or missing:  # a module that does not exist has its own line
+        return []
+    subject = f"rules of {wish.mode} mode"
+    if seen.probed.fault:
+        return [Line(subject, UNFIT, f"{seen.probed.fault}; install what the kernel or the program lacks, or set "
+                                     "another kube_proxy_mode")]
+    lines = [Line(subject, FIT, "one of each kind was loaded in a namespace of its own")]
+    if wish.services:
+        seconds = features.first_sync(seen.probed, wish.services, wish.endpoints)
+        says = f"about {seconds:.0f} s for {wish.services} Services and {wish.endpoints} endpoints"
+        lines.append(Line("first sync", FIT, says) if seconds < LONG else Line(
+            "first sync", WARN, f"{says}; a restart into another mode loses new connections for so long"))
     return lines
 
 

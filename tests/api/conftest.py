@@ -20,7 +20,8 @@ _NUMBERS = itertools.count()
 
 @pytest.fixture(scope="session")
 def server():
-    with ApiServer(programs() / "etcd", programs() / "kube-apiserver") as running:
+    # kubeadm's kube-proxy is a privileged pod.
+    with ApiServer(programs() / "etcd", programs() / "kube-apiserver", flags=("--allow-privileged=true",)) as running:
         yield running
 
 
@@ -34,10 +35,16 @@ def api(kubeconfig):
     return Api.connect(str(kubeconfig), None)
 
 
-@pytest.fixture
-def kubectl(kubeconfig):
+@pytest.fixture(scope="session")
+def built():
+    """The directory with the programs."""
+    return programs()
+
+
+@pytest.fixture(scope="session")
+def kubectl(built, kubeconfig):
     def run(*words, good=(0,), stdin=None):
-        argv = [str(programs() / "kubectl"), "--kubeconfig", str(kubeconfig), *map(str, words)]
+        argv = [str(built / "kubectl"), "--kubeconfig", str(kubeconfig), *map(str, words)]
         done = subprocess.run(argv, capture_output=True, text=True, input=stdin, timeout=60, check=False)
         assert done.returncode in good, (done.returncode, done.stdout, done.stderr)
         return done.stdout

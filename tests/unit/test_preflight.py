@@ -1,6 +1,7 @@
 """Whether a node is fit: the rules, and the observer on a directory tree."""
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from ansible.module_utils.fairlead import preflight
 from ansible.module_utils.fairlead.command import Commands, Result
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.kernel_modules_observe import LOADED, MISSING, Found, Kernel
+from ansible.module_utils.fairlead.kube_proxy.features import Probe
 from ansible.module_utils.fairlead.kube_proxy.rules import Kernel as Rules
 from ansible.module_utils.fairlead.kube_proxy.surroundings import Surroundings
 
@@ -65,6 +67,10 @@ class Nft(Commands):
         return Result(0, NFT, "")
 
 
+def loads(_mode, _commands, _measure):
+    return Probe()
+
+
 def test_observe(tmp_path):
     for name, text, mode in (("usr/local/bin/kube-proxy", "x", 0o755), ("run/systemd/system/x", "", 0o644),
                              ("etc/kubernetes/kube-proxy.kubeconfig", " \n", 0o600),
@@ -73,7 +79,7 @@ def test_observe(tmp_path):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(mode)
     found = preflight.observe(wish("nftables"), Nft(), str(tmp_path), "6.12.1", lambda name: f"/usr/sbin/{name}",
-                              around=lambda _commands: Surroundings(Rules()))
+                              around=lambda _commands: Surroundings(Rules()), probe=loads)
     assert (found.systemd, found.nft, found.binary, found.kubeconfig) == (True, NFT, "", "it is empty")
     assert found.kernel.found["nf_tables"].state == LOADED
     assert found.kernel.found["nft_ct"].state == MISSING
@@ -82,6 +88,21 @@ def test_observe(tmp_path):
 
 def test_a_daemonset_needs_no_program_on_the_node(tmp_path):
     found = preflight.observe(wish("nftables", deployment="daemonset"), Nft(), str(tmp_path), "6.12.1",
-                              lambda name: pytest.fail(f"{name} was looked for"),
-                              around=lambda _commands: Surroundings(Rules()))
-    assert (found.programs, found.nft, found.binary) == ({}, "", "")
+                              lambda name: None if name == "unshare" else pytest.fail(f"{name} was looked for"),
+                              around=lambda _commands: Surroundings(Rules()), probe=loads)
+    assert (found.programs, found.nft, found.binary, found.probed) == ({}, "", "", None)
+
+
+@pytest.mark.parametrize(("probe", "services", "wanted"), [
+    (None, 10, []), (Probe(), 0, []), (Probe(seconds=0.0002), 2000, []),
+    (Probe(seconds=0.02), 2000, [("first sync", "warn")]),
+    (Probe("nft cannot load numgen: no"), 2000, [("rules of iptables mode", "unfit")])])
+def test_what_was_really_loaded(probe, services, wanted):
+    asked = replace(wish(), services=services, endpoints=2 * services)
+    lines = preflight.judge(asked, replace(seen({}, "iptables", "systemd"), probed=probe))
+    assert [(line.subject, line.verdict) for line in lines if line.verdict != preflight.FIT] == wanted
+
+
+def test_a_pod_network_that_depends_on_the_mode_has_its_line():
+    lines = preflight.judge(wish("nftables"), replace(seen({}, "nftables", "systemd"), plugins=("calico",)))
+    assert [line.subject for line in lines if line.verdict != preflight.FIT] == ["pod network"]

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible.module_utils.fairlead import files
 from ansible.module_utils.fairlead.command import Commands
@@ -12,6 +12,8 @@ from ansible.module_utils.fairlead.mode_change import start
 from ansible.module_utils.fairlead.plan import Plan, Step
 
 REFUSE, RESTART, LIVE = "refuse", "restart", "live"
+NOW, HOLD = "now", "hold"
+INTERRUPTS = ("restart", "change")  # steps that nodes take in turns
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Desired:
 
     families: "IPv4", "IPv6": those whose rules must have been written before a start counts as done
     node_object: name of the Node object; kubeconfig: kube-proxy's, for a live change
+    restarts: HOLD leaves a running kube-proxy and its files alone, for its turn
     """
 
     mode: str
@@ -32,6 +35,7 @@ class Desired:
     families: tuple[str, ...]
     node_object: str = ""
     kubeconfig: str = ""
+    restarts: str = NOW
     warnings: tuple[str, ...] = ()
 
 
@@ -84,11 +88,13 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     if not observed.active and not observed.unfinished:
         steps.append(Step("start", unit.NAME, "not running", f"running in {desired.mode} mode"))
     if observed.unfinished or (desired.mode_change == LIVE and running and running != desired.mode):
-        return Plan(tuple(_live(desired, observed, steps)), warnings=desired.warnings)
-    if observed.active and (steps or (running and running != desired.mode)):
+        steps = _live(desired, observed, steps)
+    elif observed.active and (steps or (running and running != desired.mode)):
         before = {step.target: step.before for step in steps if step.action == "write"}
         steps.append(Step("restart", unit.NAME, f"running in {running or 'unknown'} mode",
                           f"running in {desired.mode} mode with this configuration", (running or desired.mode, before)))
+    if desired.restarts == HOLD and any(step.action in INTERRUPTS for step in steps):
+        return Plan(unchanged="a restart is due, and waits for its turn")
     return Plan(tuple(steps), unchanged=f"kube-proxy runs in {desired.mode} mode as configured",
                 warnings=desired.warnings)
 
@@ -101,6 +107,17 @@ def _live(desired: Desired, observed: Observed, steps: list[Step]) -> list[Step]
     return [*(step for step in steps if step.target != desired.config_path and step.action != "start"),
             Step("change", unit.NAME, f"running in {before}\n{observed.config or ''}",
                  f"running in {desired.mode}\n{desired.config}", observed)]
+
+
+def mode_is_pending(desired: Desired, observed: Observed) -> bool:
+    """Whether the node serves in another mode than asked and was left as it is."""
+    running = observed.answer.mode
+    return bool(running) and running != desired.mode and desired.mode_change == REFUSE
+
+
+def turn_is_due(desired: Desired, observed: Observed) -> bool:
+    """Whether this node's kube-proxy has to be restarted or changed, which nodes do one after the other."""
+    return any(step.action in INTERRUPTS for step in plan(replace(desired, restarts=NOW), observed).steps)
 
 
 def pending_warning(node: str, running: str, wished: str) -> str:

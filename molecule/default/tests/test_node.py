@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import pytest
+from lab_modes import rules
 from lab_tools import Lab
 
 LAB = Lab()
@@ -17,17 +18,6 @@ def node(request):
 @pytest.fixture
 def machine(node):
     return LAB.machine(node)
-
-
-def rules(machine) -> dict[str, bool]:
-    """Which modes' rules for the Service myapp-nodeport stand in the kernel."""
-    address = LAB.get("service", "--namespace", "walkthrough", "myapp-nodeport")["spec"]["clusterIP"]
-    octets = "".join(f"{int(part):02X}" for part in address.split("."))  # /proc/net/ip_vs prints addresses in hex
-    return {
-        "iptables": "walkthrough/myapp-nodeport" in machine.check_output("iptables-save -t nat"),
-        "nftables": machine.run(f"nft list map ip kube-proxy service-ips | grep -qw {address}").succeeded,
-        "ipvs": machine.run(f"grep -q {octets} /proc/net/ip_vs").succeeded,
-    }
 
 
 def test_module_of_the_mode_is_loaded(node, machine):
@@ -50,8 +40,8 @@ def test_kube_proxy_answers_the_mode_of_the_inventory(node, machine):
     assert machine.check_output("curl -s 127.0.0.1:10249/proxyMode") == LAB.nodes[node]
 
 
-def test_service_stands_in_the_rules_of_its_mode_and_of_no_other(node, machine):
-    assert rules(machine) == {mode: mode == LAB.nodes[node] for mode in MODULES}
+def test_service_stands_in_the_rules_of_its_mode_and_of_no_other(node):
+    assert rules(LAB, node) == {mode: mode == LAB.nodes[node] for mode in MODULES}
 
 
 def test_kube_proxy_starts_at_boot(machine):

@@ -1,91 +1,194 @@
-"""Which objects there shall be, and which nodes may move."""
+"""Which objects there shall be, and which nodes are to move."""
 from __future__ import annotations
+
+import copy
 
 import pytest
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.kube_proxy import daemonset
-from ansible.module_utils.fairlead.kube_proxy.daemonset import HASH, LABEL, Desired, Observed, plan
+from ansible.module_utils.fairlead.kube_proxy.daemonset import BEFORE, LABEL, Desired, Observed, due, plan
 
 # The shape of what kubeadm 1.37 prints; only what the planner reads.
-KUBEADM = {"spec": {"updateStrategy": {"type": "RollingUpdate"}, "selector": {"matchLabels": {"k8s-app": "kube-proxy"}},
+KUBEADM = {"metadata": {"name": "kube-proxy"},
+           "spec": {"updateStrategy": {"type": "RollingUpdate"}, "selector": {"matchLabels": {"k8s-app": "kube-proxy"}},
                     "template": {"metadata": {"labels": {"k8s-app": "kube-proxy"}}, "spec": {
                         "containers": [{"name": "kube-proxy", "image": "registry.k8s.io/kube-proxy:v1.37.2"}],
                         "nodeSelector": {"kubernetes.io/os": "linux"},
                         "volumes": [{"name": "kube-proxy", "configMap": {"name": "kube-proxy"}},
                                     {"name": "lib-modules", "hostPath": {"path": "/lib/modules"}}]}}}}
-CONFIG = {"data": {"kubeconfig.conf": "kubeconfig", "config.conf": "kubeadm's"}}
+CONFIG = {"metadata": {"name": "kube-proxy"},
+          "data": {"kubeconfig.conf": "kubeconfig", "config.conf": "mode: iptables"}}
+EVERYWHERE = {"n1": "iptables", "n2": "iptables"}
 
 
-def desired(serving, mode_change="refuse"):
-    return Desired({"n1": "nftables", "n2": "iptables"}, serving, {"nftables": "a", "iptables": "b"}, mode_change)
+def desired(serving, mode_change="refuse", **changes):
+    return Desired({"n1": "nftables", "n2": "iptables"}, serving, {"nftables": "a", "iptables": "b"}, mode_change,
+                   **changes)
 
 
-def observed(**changes):
-    return Observed(**{"kubeadm": KUBEADM, "kubeadm_config": CONFIG, "labels": {"n1": None, "n2": None}, **changes})
+def fresh(**changes):
+    return Observed(**{"kubeadm": KUBEADM, "kubeadm_config": CONFIG, "labels": {"n1": None, "n2": None},
+                       "daemon_sets": {"kube-proxy": KUBEADM}, "config_maps": {"kube-proxy": CONFIG}, **changes})
 
 
-def targets(planned):
-    return [step.target.split(" to ")[0] for step in planned.steps]
+def merged(base, patch):
+    """A merge patch, as the API server applies it here: null removes."""
+    out = copy.deepcopy(base)
+    for key, value in patch.items():
+        if value is None:
+            out.pop(key, None)
+        elif isinstance(value, dict):
+            out[key] = merged(out.get(key) or {}, value)
+        else:
+            out[key] = value
+    return out
 
 
-def settled(wish):
-    """What is observed after the steps of a plan were done."""
-    first = plan(wish, observed())
-    maps = frozenset(step.target.split()[1] for step in first.steps if step.target.startswith("ConfigMap"))
-    sets = {step.data["metadata"]["name"]: step.data for step in first.steps
-            if step.target.startswith("DaemonSet") and step.data}
-    aside = {"spec": {**KUBEADM["spec"], "template": {"spec": {
-        **KUBEADM["spec"]["template"]["spec"], **daemonset.aside_patch()["spec"]["template"]["spec"]}}}}
-    labels = {"n1": None, "n2": None, **{step.data[0]: step.data[1] for step in first.steps if step.action == "move"}}
-    return observed(kubeadm=aside, config_maps=maps, daemon_sets=sets, labels=labels)
+def done(wish, observed):
+    """What is observed after the steps of a plan, and after its moves."""
+    daemon_sets, config_maps, labels = dict(observed.daemon_sets), dict(observed.config_maps), dict(observed.labels)
+    for step in plan(wish, observed).steps:
+        if step.action in ("restrict", "restore"):
+            patch = getattr(daemonset, f"{step.action}_patch")(daemon_sets["kube-proxy"])
+            daemon_sets["kube-proxy"] = merged(daemon_sets["kube-proxy"], patch)
+            continue
+        objects = daemon_sets if step.data["kind"] == "DaemonSet" else config_maps
+        if step.action == "create":
+            objects[step.data["metadata"]["name"]] = step.data
+        else:
+            del objects[step.data["metadata"]["name"]]
+    for move in due(wish, observed):
+        labels[move.node] = move.label or None
+    return Observed(daemon_sets["kube-proxy"], config_maps["kube-proxy"], config_maps, daemon_sets, labels)
+
+
+def described(planned):
+    return [f"{step.action} {step.target.split(' to ')[0].rsplit('-', 1)[0]}" for step in planned.steps]
+
+
+def test_the_first_run_makes_objects_and_then_tells_kubeadm_to_stand_aside():
+    assert described(plan(desired(EVERYWHERE), fresh())) == [
+        "create ConfigMap kube-proxy-iptables", "create DaemonSet kube-proxy-iptables",
+        "create ConfigMap kube-proxy-nftables", "create DaemonSet kube-proxy-nftables", "restrict DaemonSet kube"]
 
 
 def test_only_the_node_that_already_serves_in_its_mode_moves():
-    planned = plan(desired({"n1": "iptables", "n2": "iptables"}), observed())
-    assert [step.data for step in planned.steps if step.action == "move"] == [("n2", "iptables")]
-    assert "n1" in planned.warnings[0]
+    wish = desired(EVERYWHERE)
+    assert [(move.node, move.mode) for move in due(wish, fresh())] == [("n2", "iptables")]
+    assert "n1" in plan(wish, fresh()).warnings[0]
 
 
-def test_restart_moves_all():
-    planned = plan(desired({"n1": "iptables", "n2": "iptables"}, "restart"), observed())
-    assert [step.data for step in planned.steps if step.action == "move"] == [("n1", "nftables"), ("n2", "iptables")]
+def test_restart_moves_all_and_each_knows_its_way_back():
+    moves = due(desired(EVERYWHERE, "restart"), fresh())
+    assert [(move.node, move.mode, move.label_before, move.mode_before) for move in moves] == [
+        ("n1", "nftables", "", "iptables"), ("n2", "iptables", "", "iptables")]
+
+
+def test_a_node_that_a_killed_run_left_between_two_pods_goes_back_to_kubeadms():
+    moves = due(desired({"n1": "none"}), fresh(labels={"n1": "none", "n2": "x"}))
+    assert moves[0].label_before == ""
 
 
 @pytest.mark.parametrize("mode_change", ["refuse", "restart"])
 def test_a_second_run_finds_nothing_to_do(mode_change):
-    wish = desired({"n1": "iptables", "n2": "iptables"}, mode_change)
-    assert plan(wish, settled(wish)).steps == ()
-
-
-def test_kubeadms_pods_are_told_to_stand_aside_before_any_node_moves():
-    planned = plan(desired({"n1": "none", "n2": "iptables"}), observed())
-    actions = [step.action for step in planned.steps]
-    assert actions.index("restrict") < actions.index("move")
-    assert daemonset.aside_patch()["spec"]["updateStrategy"]["type"] == "OnDelete"
+    wish = desired(EVERYWHERE, mode_change)
+    after = done(wish, fresh())
+    assert plan(wish, after).steps == ()
+    assert due(wish, after) == []
 
 
 def test_our_pod_is_kubeadms_with_our_configuration_on_labelled_nodes():
-    ours = daemonset.daemon_set_for("nftables", "kube-proxy-nftables-1", KUBEADM)
-    pod = ours["spec"]["template"]["spec"]
-    assert pod["nodeSelector"] == {"kubernetes.io/os": "linux", LABEL: "nftables"}
-    assert pod["volumes"][0]["configMap"]["name"] == "kube-proxy-nftables-1"
+    config_map, ours = daemonset.place("nftables", "a", fresh())
+    pod, name = ours["spec"]["template"]["spec"], ours["metadata"]["name"]
+    assert pod["nodeSelector"] == {"kubernetes.io/os": "linux", LABEL: name.removeprefix("kube-proxy-")}
+    assert pod["volumes"][0]["configMap"]["name"] == name == config_map["metadata"]["name"]
     assert ours["spec"]["selector"]["matchLabels"] == ours["spec"]["template"]["metadata"]["labels"]
-    assert ours["spec"]["selector"] != KUBEADM["spec"]["selector"]
     assert KUBEADM["spec"]["template"]["spec"]["volumes"][0]["configMap"]["name"] == "kube-proxy"  # not changed
+    assert daemonset.place("nftables", "a", done(desired(EVERYWHERE), fresh()))[1] == ours  # restricted: the same name
 
 
-def test_another_configuration_means_another_config_map_and_an_update():
+def test_another_configuration_is_another_place_and_the_old_one_goes_when_the_node_has_left():
     wish = desired({"n1": "nftables", "n2": "iptables"})
-    have = settled(wish)
+    have = done(wish, fresh())
     changed = Desired(wish.nodes, wish.serving, {**wish.configs, "nftables": "c"}, "refuse")
-    planned = plan(changed, have)
-    assert [step.action for step in planned.steps] == ["create", "update"]
-    assert planned.steps[1].data["metadata"]["annotations"][HASH] != daemonset.spec_hash_of(
-        have.daemon_sets["kube-proxy-nftables"])
+    assert described(plan(changed, have)) == ["create ConfigMap kube-proxy-nftables",
+                                              "create DaemonSet kube-proxy-nftables"]
+    assert [move.node for move in due(changed, have)] == ["n1"]
+    moved = done(changed, have)
+    after = Desired(wish.nodes, wish.serving, changed.configs, "refuse", after_moves=True)
+    removals = plan(after, moved)
+    assert described(removals) == ["remove DaemonSet kube-proxy-nftables", "remove ConfigMap kube-proxy-nftables"]
+    # Check mode sees the node still there, and predicts the same.
+    predicted = [step.describe() for step in plan(after, have).steps if step.action == "remove"]
+    assert predicted == [step.describe() for step in removals.steps]
+
+
+def test_a_foreign_object_of_a_similar_name_stays():
+    foreign = {"metadata": {"name": "kube-proxy-extra", "labels": {"app": "x"}}, "data": {"config.conf": ""}}
+    wish = desired(EVERYWHERE)
+    have = done(wish, fresh())
+    have = Observed(have.kubeadm, have.kubeadm_config, {**have.config_maps, "kube-proxy-extra": foreign},
+                    have.daemon_sets, have.labels)
+    assert plan(wish, have).steps == ()
+
+
+def test_the_way_back_leaves_kubeadms_objects_as_they_were():
+    have = done(desired(EVERYWHERE, "restart"), fresh())
+    serving = {"n1": "nftables", "n2": "iptables"}
+    back = Desired(dict.fromkeys(serving, "iptables"), serving, {}, "restart", returning=True)
+    assert plan(back, have).steps == ()  # first the nodes
+    assert [(move.node, move.label, move.mode) for move in due(back, have)] == [
+        ("n1", "", "iptables"), ("n2", "", "iptables")]
+    moved = done(back, have)
+    end = done(Desired(back.nodes, EVERYWHERE, {}, "restart", returning=True, after_moves=True), moved)
+    assert end.daemon_sets == {"kube-proxy": {**KUBEADM, "metadata": {"name": "kube-proxy", "annotations": {}}}}
+    assert end.config_maps == {"kube-proxy": CONFIG}
+
+
+def test_the_way_back_waits_for_a_node_that_serves_in_another_mode():
+    have = done(desired(EVERYWHERE, "restart"), fresh())
+    serving = {"n1": "nftables", "n2": "iptables"}
+    back = Desired(dict.fromkeys(serving, "iptables"), serving, {}, "refuse", returning=True, after_moves=True)
+    planned = plan(back, have)
+    assert described(planned) == ["remove DaemonSet kube-proxy-iptables", "remove ConfigMap kube-proxy-iptables"]
+    assert "n1" in planned.warnings[0]
+
+
+def test_an_affinity_that_kubeadms_pods_have_already_is_kept_and_comes_back():
+    own = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+        {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a"]}]}]}}}
+    kubeadm = merged(KUBEADM, {"spec": {"template": {"spec": {"affinity": own}}}})
+    patch = daemonset.restrict_patch(kubeadm)
+    term = patch["spec"]["template"]["spec"]["affinity"]["nodeAffinity"][
+        "requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"][0]
+    assert [one["key"] for one in term["matchExpressions"]] == ["zone", LABEL]
+    restored = daemonset.restore_patch(merged(kubeadm, patch))
+    assert restored["spec"]["template"]["spec"]["affinity"] == own
+    assert restored["metadata"]["annotations"] == {BEFORE: None}
+
+
+@pytest.mark.parametrize(("text", "version", "mode"), [
+    ("mode: ipvs", "1.37.2", "ipvs"), ('mode: ""', "1.37.2", "iptables"), ("{}", "1.40.0", "nftables"),
+    ("", "1.36", "iptables")])
+def test_kubeadms_own_mode(text, version, mode):
+    assert daemonset.kubeadm_mode({"data": {"config.conf": text}}, version) == mode
+
+
+def test_kubeadms_configuration_that_is_broken_is_named():
+    with pytest.raises(FairleadError, match=r"config\.conf"):
+        daemonset.kubeadm_mode({"data": {"config.conf": "a: [b"}}, "1.37.2")
 
 
 @pytest.mark.parametrize(("changes", "words"), [
     ({"kubeadm": None}, "kubeadm init phase addon"), ({"labels": {"n1": None}}, "no Node objects")])
 def test_what_is_missing_is_named(changes, words):
     with pytest.raises(FairleadError, match=words):
-        plan(desired({}), observed(**changes))
+        plan(desired({}), fresh(**changes))
+
+
+def test_a_move_is_due_until_exactly_the_labels_pod_runs():
+    assert daemonset.plan_move("n1", "a-1", "a-1", {"kube-proxy-a-1": True}).steps == ()
+    assert daemonset.plan_move("n1", "", "", {"kube-proxy": True}).steps == ()
+    for label, pods in (("", {"kube-proxy": True}), ("a-1", {"kube-proxy-a-1": False}),
+                        ("a-1", {"kube-proxy-a-1": True, "kube-proxy": True})):
+        assert daemonset.plan_move("n1", "a-1", label, pods).steps

@@ -64,6 +64,25 @@ def test_a_live_change(have, words, actions):
     assert not [step for step in planned.steps if step.target.endswith(".yaml")] or "change" not in actions
 
 
+@pytest.mark.parametrize(("have", "actions", "due"), [
+    (observed(None, config=None, unit=None, enabled=False), ["write", "write", "reload", "enable", "start"], False),
+    (observed("nftables", config="old"), [], True),
+    (observed("nftables"), [], False),
+    (observed("iptables", config="old"), [], False),  # refused: another mode
+    (observed("nftables", config="old", unfinished="bridge"), [], True),
+])
+def test_a_restart_that_is_held_touches_nothing_and_is_named(have, actions, due):
+    wish = desired(restarts="hold")
+    assert [step.action for step in plan(wish, have).steps] == actions
+    assert service.turn_is_due(wish, have) is due
+
+
+def test_a_mode_is_pending_only_where_a_restart_is_refused():
+    assert service.mode_is_pending(desired(), observed("iptables"))
+    assert not service.mode_is_pending(desired(mode_change="restart"), observed("iptables"))
+    assert not service.mode_is_pending(desired(), observed("nftables"))
+
+
 def test_a_proxy_that_is_not_ours_is_named():
     with pytest.raises(FairleadError, match=f"not {unit.NAME}"):
         plan(desired(), observed("iptables", active=False))
