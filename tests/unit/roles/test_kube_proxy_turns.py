@@ -1,7 +1,7 @@
 """Role kube_proxy takes nodes one after the other and ends at the first that does not serve.
 
-Ansible and the role are real; the modules are stand-ins that write down each call. The same on real nodes, with the real
-modules, is tests/lab/test_modes.py and test_take_over.py.
+Ansible and the role are real; the modules are stand-ins that write down each call. The same on real nodes, with the
+real modules, is tests/lab/test_modes.py and test_take_over.py.
 """
 from __future__ import annotations
 
