@@ -34,7 +34,7 @@ class Desired:
 
     returning: every node goes back to kubeadm's own DaemonSet; nodes then holds the mode of kubeadm's configuration
     clean_up: this is the call after the moves
-    assume_moved: plan as if every move that is due had been made. For check mode only: what a node uses is never removed
+    assume_moved: plan as if every due move had been made. For check mode only: what a node uses is never removed
     """
 
     nodes: dict[str, str]

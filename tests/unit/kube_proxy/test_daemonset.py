@@ -158,7 +158,8 @@ def test_the_way_back_leaves_kubeadms_objects_as_they_were():
 def test_the_way_back_waits_for_a_node_that_serves_in_another_mode():
     have = done(desired(EVERYWHERE, "restart"), fresh())
     serving = {"n1": "nftables", "n2": "iptables"}
-    back = Desired(dict.fromkeys(serving, "iptables"), serving, {}, "refuse", returning=True, clean_up=True)
+    back = Desired(dict.fromkeys(serving, "iptables"), serving, {}, "refuse", returning=True, clean_up=True,
+                   assume_moved=True)
     planned = plan(back, have)
     assert described(planned) == ["remove DaemonSet kube-proxy-iptables", "remove ConfigMap kube-proxy-iptables"]
     assert "n1" in planned.warnings[0]
