@@ -31,6 +31,10 @@ options:
         description: The uid of the pod whose network is used. Empty means this machine's own.
         type: str
         default: ""
+      host_network:
+        description: Whether this pod shares its node's network.
+        type: bool
+        default: false
       tasks:
         description: The questions.
         type: list
@@ -188,6 +192,7 @@ def get_argument_spec():
         "clients": {"type": "list", "elements": "dict", "required": True, "options": {
             "name": {"type": "str", "required": True},
             "pod": {"type": "str", "default": ""},
+            "host_network": {"type": "bool", "default": False},
             "tasks": {"type": "list", "elements": "dict", "required": True, "options": {
                 "id": {"type": "str", "required": True},
                 "protocol": {"type": "str", "choices": ["TCP", "UDP"], "default": "TCP"},

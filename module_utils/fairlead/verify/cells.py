@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.verify.clients import Client
+from ansible.module_utils.fairlead.verify.clients import HOST_POD, Client
 from ansible.module_utils.fairlead.verify.promise import (
     ALL,
     ANSWER,
@@ -113,6 +113,7 @@ def tasks_of(clients: Iterable[Client], cells: list[Cell]) -> dict[str, list[dic
                 "ask": cell["ask"], "connections": cell["connections"], "expect": cell["expect"],
                 "until": cell["expect"]["pods"] if cell["expect"]["share"] == ALL else []}
                for cell in cells if cell["client"] == client.name]
-        machines.setdefault(client.machine, []).append({"name": client.name, "pod": client.pod, "tasks": own})
+        machines.setdefault(client.machine, []).append(
+            {"name": client.name, "pod": client.pod, "host_network": client.kind == HOST_POD, "tasks": own})
     return machines
 

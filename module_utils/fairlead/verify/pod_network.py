@@ -35,26 +35,38 @@ def find(uid: str, proc: Path = Path("/proc")) -> int | None:
 
 
 @contextlib.contextmanager
-def network_of(uid: str, wait: float) -> Iterator[int]:
-    """A file descriptor of the pod's network namespace, of this process's own one without a uid.
+def network_of(uid: str, shared: bool, wait: float) -> Iterator[int]:
+    """A file descriptor of the pod's network namespace.
 
-    wait: seconds that the pod gets to appear
+    shared: the pod is in its node's network. Any other is only there once it differs from the node's: a pod's first
+            process is in its control group before it is in its network.
+    wait:   seconds that the pod gets to appear
     """
-    number: int | None = os.getpid()
-    if uid:
-        end = time.monotonic() + wait
-        while (number := find(uid)) is None:
-            if time.monotonic() >= end:
-                raise NoNetwork(f"the probe pod did not appear on the node within {wait:g} s")
-            time.sleep(LOOK_EVERY)
-    try:
-        descriptor = os.open(f"/proc/{number}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise NoNetwork(f"the network of the probe pod cannot be entered: {error.strerror}") from error
+    end = time.monotonic() + wait
+    while (descriptor := _open(uid, shared)) is None:
+        if time.monotonic() >= end:
+            raise NoNetwork(f"the probe pod did not appear on the node within {wait:g} s")
+        time.sleep(LOOK_EVERY)
     try:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _open(uid: str, shared: bool) -> int | None:
+    number = find(uid)
+    if number is None:
+        return None
+    try:
+        descriptor = os.open(f"/proc/{number}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    except PermissionError as error:
+        raise NoNetwork("the network of the probe pod can only be entered as root on its node") from error
+    except OSError:  # the process has ended meanwhile
+        return None
+    if shared or os.fstat(descriptor).st_ino != os.stat("/proc/self/ns/net").st_ino:
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def enter(descriptor: int) -> None:

@@ -54,13 +54,14 @@ class Bounds:
 
 
 def probe_clients(clients: list[dict[str, Any]], bounds: Bounds) -> dict[str, dict[str, Any]]:
-    """By client its results, or why there are none. clients: name, uid of the pod, tasks."""
+    """By client its results, or why there are none. clients: name, uid of the pod and whether it shares the node's
+    network, tasks."""
     absent, tasks, owners = {}, [], []
     with ExitStack() as stack:
         for client in clients:
             try:
-                uid = client.get("pod") or ""
-                network = stack.enter_context(network_of(uid, bounds.pod_wait)) if uid else None
+                uid, shared = client.get("pod") or "", client.get("host_network", False)
+                network = stack.enter_context(network_of(uid, shared, bounds.pod_wait)) if uid else None
             except NoNetwork as error:
                 absent[client["name"]] = {"msg": str(error)}
                 continue
