@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.fairlead.errors import FairleadError
@@ -82,7 +82,7 @@ def plan(intent: Intent, observed: Observed) -> Plan:
 def differences(planned: Plan) -> Plan:
     """What of a plan is a difference in content: not who owns a field, and not the notes of a set."""
     steps = tuple(step for step in planned.steps if step.action != TAKE_OVER and step.turn not in (_NOTE, _LAST))
-    return replace(planned, steps=steps)
+    return planned._replace(steps=steps)
 
 
 def unwanted(intent: Intent, observed: Observed) -> tuple[list[Manifest], list[Manifest]]:

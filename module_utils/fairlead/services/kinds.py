@@ -34,7 +34,7 @@ def unheard_of(manifest: dict[str, Any]) -> Iterator[Finding]:
     said = f'no matches for kind "{kind}" in version "{version}"'
     if "/" not in version and version != "v1":
         yield Finding("apiVersion", "NotSupported", said, f"write apiVersion: {_ELSEWHERE.get(kind, 'v1')}")
-    elif version == "v1" and kind not in _CORE:
+    elif version == "v1" and kind not in _CORE and not kind.endswith("List"):  # kubectl takes PodList and the like
         meant = near(kind, _KNOWN)
         if kind in _ELSEWHERE:
             yield Finding("apiVersion", "NotSupported", said, f"write apiVersion: {_ELSEWHERE[kind]}")

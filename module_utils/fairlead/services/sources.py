@@ -146,15 +146,22 @@ def _complete(file: str, value: dict[str, Any], place: Place) -> Iterator[Found]
     version, kind = value.get("apiVersion"), value.get("kind")
     if isinstance(version, str) and version.startswith(_NOT_OURS):
         return
-    if version == "v1" and kind in ("List", "ServiceList") and isinstance(value.get("items"), list):
+    if _is_list(value):
         for entry, where in _entries((value["items"], (place[2] or {}).get("items", _EMPTY))):
             if not isinstance(entry, dict):
                 yield _finding(file, where, "is not a manifest", "write a mapping with apiVersion and kind")
                 continue
-            whole = {"apiVersion": "v1", "kind": "Service", **entry} if kind == "ServiceList" else entry
+            whole = entry if kind == "List" else {"apiVersion": version, "kind": kind.removesuffix("List"), **entry}
             yield from _complete(file, whole, where)
         return
     yield Item(_origin(file, place), model.with_namespace(value), Source(file, place))
+
+
+def _is_list(value: dict[str, Any]) -> bool:
+    """A List, or a PodList and the like, which have metadata but no name; kubectl takes both apart."""
+    kind, metadata = value.get("kind"), value.get("metadata")
+    named = isinstance(metadata, dict) and "name" in metadata
+    return isinstance(kind, str) and kind.endswith("List") and isinstance(value.get("items"), list) and not named
 
 
 def _origin(file: str, place: Place) -> str:

@@ -132,6 +132,8 @@ def test_lists_of_kubernetes_are_taken_apart(check):
     service = {"metadata": {"name": "a"}, "spec": {"ports": [{"port": 0, "targetPort": 1}]}}
     said = check(json.dumps({"apiVersion": "v1", "kind": "ServiceList", "items": [service, service]}))
     assert [finding["field"] for finding in said.findings] == ["spec.ports[0].port"] * 2
+    maps = {"apiVersion": "v1", "kind": "ConfigMapList", "metadata": {}, "items": [{"metadata": {"name": "A"}}]}
+    assert [finding["field"] for finding in check(json.dumps(maps)).findings] == ["metadata.name"]
     whole = {"apiVersion": "v1", "kind": "Service", **service}
     assert len(check(json.dumps({"apiVersion": "v1", "kind": "List", "items": [whole]})).findings) == 1
 
