@@ -6,10 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: service_cells_info
-short_description: Work out what clients outside must see of the cluster's Services
+short_description: Work out what every client must see of the cluster's Services
 description:
-  - Reads the selected Services, their EndpointSlices and the nodes, and computes one cell for each client, node
-    address and Service port, with the pods that must answer there and how they share the connections.
+  - Reads the selected Services, their EndpointSlices and the nodes, and computes one cell for each client, address and
+    Service port, with what must be seen there, which pods may answer and how they share the connections.
+  - Clients are machines outside the cluster, nodes, and pods; addresses are cluster IPs, node ports on every node's
+    address, load balancers' and external ones.
   - Expectations come from these objects alone, never from rules that are installed on a node.
   - Waits, for a limited time, until the pods are ready and kube-proxy had time to follow the last change.
   - Runs on the control node.
@@ -28,14 +30,52 @@ options:
     type: str
     default: app.kubernetes.io/managed-by=fairlead
   clients:
-    description: Names of the client machines.
+    description: Names of the client machines outside the cluster.
     type: list
     elements: str
     required: true
+  sources:
+    description: For each client outside, the address that the cluster sees, or a list of them.
+    type: dict
+    default: {}
+  nodes:
+    description: Nodes that are asked from, by their Kubernetes names.
+    type: list
+    elements: str
+    default: []
+  kinds:
+    description: Which clients there are on these nodes.
+    type: list
+    elements: str
+    choices: [node, pod, host pod]
+    default: [node]
+  pods:
+    description: What service_probe_pods returned as RV(service_probe_pods#module:pods). Kinds of pods that are not
+      there are left out.
+    type: dict
+    default: {}
+  modes:
+    description: For each node the mode that its kube-proxy is configured for. In nftables mode node ports are served
+      on a node's primary addresses only, in the others on all.
+    type: dict
+    default: {}
+  node_port_addresses:
+    description: For each node what C(nodePortAddresses) of its kube-proxy says, where it is set.
+    type: dict
+    default: {}
   path:
-    description: HTTP path at which the pods answer with their host names.
+    description: HTTP path at which the pods answer with their host names, for TCP.
     type: str
     default: /hostname
+  datagram:
+    description: Text to which the pods answer with their host names, for UDP.
+    type: str
+    default: hostname
+  most:
+    description: Connections of a cell at most. With fewer than a proof takes, spread and affinity are not judged.
+      V(0) means as many as the proof takes.
+    type: int
+    default: 0
   wait:
     description: Seconds to wait at most for pods that are still starting and for changes to settle.
     type: float
@@ -54,9 +94,17 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Work out what two clients must see
+- name: Work out what two clients outside must see
   service_cells_info:
     clients: [client1, client2]
+  delegate_to: localhost
+
+- name: The same for nodes, of which one serves node ports on one network only
+  service_cells_info:
+    clients: [client1]
+    nodes: [node1, node2]
+    node_port_addresses:
+      node1: [192.0.2.0/24]
   delegate_to: localhost
 """
 
@@ -75,12 +123,14 @@ expected:
       description: Service ports that are probed, with the pods behind them.
       type: list
       elements: dict
-      sample: [{service: default/web, port: 30080, protocol: TCP, affinity: false, families: [IPv4], pods: [web-1]}]
+      sample:
+        - {service: default/web, port: 80, node_port: 30080, protocol: TCP, affinity: false, families: [IPv4],
+           pods: [web-1]}
     unproven:
       description: What was selected and cannot be probed, each with its reason.
       type: list
       elements: str
-      sample: ["default/internal: ClusterIP without node port, not reachable from outside the cluster"]
+      sample: ["default/db: headless, so it has no address; only its name can be asked for"]
     moving:
       description: What was still changing when the waiting ended.
       type: list
@@ -91,21 +141,30 @@ expected:
       type: list
       elements: dict
       sample:
-        - id: client1 http://198.18.0.11:30080/hostname
+        - id: client1 http://198.18.0.11:30080
           client: client1
+          kind: outside
+          place: NodePort
           node: node1
           address: 198.18.0.11
           expect: {outcome: answer, pods: [web-1, web-2], share: all}
     tasks:
-      description: For each client, what service_probe has to do there.
+      description: For each machine the clients on it, as service_probe_info takes them.
       type: dict
-      sample: {client1: [{id: "client1 http://198.18.0.11:30080/hostname", connections: 31, until: [web-1, web-2]}]}
+      sample:
+        client1:
+          - name: client1
+            pod: ""
+            tasks: [{id: "client1 http://198.18.0.11:30080", connections: 31, until: [web-1, web-2]}]
 """
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.verify import expect
+from ansible.module_utils.fairlead.verify.cells import Question
+from ansible.module_utils.fairlead.verify.clients import INSIDE, NODE, inside, outside
 from ansible.module_utils.fairlead.verify.cluster import Cluster
+from ansible.module_utils.fairlead.verify.promise import Proxies
 
 
 def get_argument_spec():
@@ -114,7 +173,15 @@ def get_argument_spec():
         "context": {"type": "str"},
         "selector": {"type": "str", "default": "app.kubernetes.io/managed-by=fairlead"},
         "clients": {"type": "list", "elements": "str", "required": True},
+        "sources": {"type": "dict", "default": {}},
+        "nodes": {"type": "list", "elements": "str", "default": []},
+        "kinds": {"type": "list", "elements": "str", "choices": list(INSIDE), "default": [NODE]},
+        "pods": {"type": "dict", "default": {}},
+        "modes": {"type": "dict", "default": {}},
+        "node_port_addresses": {"type": "dict", "default": {}},
         "path": {"type": "str", "default": "/hostname"},
+        "datagram": {"type": "str", "default": "hostname"},
+        "most": {"type": "int", "default": 0},
         "wait": {"type": "float", "default": 60},
         "settle": {"type": "float", "default": 5},
     }
@@ -124,7 +191,11 @@ def run(params):
     cluster = Cluster(params["kubeconfig"], params["context"])
     seen, moving = expect.wait_until_still(
         lambda: expect.observe(cluster, params["selector"]), params["wait"], params["settle"])
-    return {**expect.promise(seen, params["clients"], params["path"]), "moving": moving}
+    clients = outside(params["clients"], params["sources"])
+    clients += inside(seen.nodes, params["nodes"], params["kinds"], params["pods"])
+    question = Question({"TCP": params["path"], "UDP": params["datagram"]},
+                        Proxies(params["modes"], params["node_port_addresses"]), params["most"])
+    return {**expect.promise(seen, clients, question), "moving": moving}
 
 
 def main():

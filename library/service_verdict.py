@@ -21,7 +21,7 @@ options:
     type: dict
     required: true
   probes:
-    description: For each client, what service_probe_info returned there, or that it could not be reached.
+    description: For each machine, what service_probe_info returned there, or that it could not be reached.
     type: dict
     required: true
   sources:
@@ -39,6 +39,12 @@ options:
     default: 3
   report:
     description: File that gets the report as JSON. Unset, none is written.
+    type: path
+  page:
+    description: File that gets the report as one HTML page, which needs nothing else. Unset, none is written.
+    type: path
+  earlier:
+    description: An earlier report to compare with. Unset, the one that O(report) replaces, if there is any.
     type: path
 attributes:
   check_mode:
@@ -97,8 +103,8 @@ from datetime import datetime, timezone
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.files import write_text
-from ansible.module_utils.fairlead.verify import table
-from ansible.module_utils.fairlead.verify.judge import Seen, judge
+from ansible.module_utils.fairlead.verify import history, page, table
+from ansible.module_utils.fairlead.verify.report import Seen, make
 from ansible.module_utils.fairlead.verify.words import plain
 
 
@@ -110,27 +116,49 @@ def get_argument_spec():
         "proxies": {"type": "dict", "default": {}},
         "timeout": {"type": "float", "default": 3},
         "report": {"type": "path"},
+        "page": {"type": "path"},
+        "earlier": {"type": "path"},
     }
 
 
+def read_probes(expected, probes):
+    """Results by cell; by client, why it has none."""
+    results, absent = {}, {}
+    for machine, clients in expected["tasks"].items():
+        probe = probes.get(machine) or {}
+        for name in (client["name"] for client in clients):
+            seen = probe.get("clients", {}).get(name, probe)
+            if "results" in seen:
+                results.update({result["id"]: result for result in seen["results"]})
+            else:
+                absent[name] = plain(f"no results: {seen.get('msg') or 'it was not probed'}", 500)
+    return results, absent
+
+
 def run(params):
-    probes = params["probes"]
-    results = {result["id"]: result for probe in probes.values() for result in probe.get("results") or []}
-    absent = {client: plain(f"no results: {probe.get('msg') or 'it was not probed'}")
-              for client, probe in probes.items() if "results" not in probe}
-    report = judge(params["expected"], Seen(results, absent, params["proxies"]), params["sources"], params["timeout"])
+    results, absent = read_probes(params["expected"], params["probes"])
+    report = make(params["expected"], Seen(results, absent, params["proxies"]), params["sources"], params["timeout"])
     report["time"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    before = history.load(params["earlier"] or params["report"], named=bool(params["earlier"]))
+    report["since"] = history.compare(before, report) if before else None
     report["lines"] = table.render(report)
     report["summary"] = table.summary(report)
     return report
+
+
+def write(params, report):
+    if params["report"]:
+        write_text(params["report"], json.dumps(report, indent=1, sort_keys=True) + "\n")
+    if params["page"]:
+        write_text(params["page"], page.render(report))
 
 
 def main():
     module = AnsibleModule(argument_spec=get_argument_spec(), supports_check_mode=True)
     try:
         report = run(module.params)
-        if module.params["report"] and not module.check_mode:
-            write_text(module.params["report"], json.dumps(report, indent=1, sort_keys=True) + "\n")
+        if not module.check_mode:
+            write(module.params, report)
     except FairleadError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **{key: report[key] for key in ("verdict", "summary", "lines", "failures")})

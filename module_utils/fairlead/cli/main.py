@@ -20,6 +20,7 @@ COMMANDS = {
     "check": "judge manifests as the API server would, without a cluster",
     "render": "judge Services and write one file for each",
     "plan": "say what a change of kube-proxy's release or mode breaks",
+    "verify": "prove that every client reaches every Service (0 proven, 1 disproven, 2 could not tell)",
     "diff": "compare Services with a directory of rendered files, or with a cluster",
 }
 _HERE = "ansible.module_utils.fairlead.cli"

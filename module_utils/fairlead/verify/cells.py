@@ -1,20 +1,47 @@
-"""The proof matrix: one cell for each client, node address and Service port, with what must be seen there. Pure."""
+"""The proof matrix: one cell for each client, address and Service port, with what must be seen there. Pure."""
 from __future__ import annotations
 
 import math
+import shlex
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.verify.clients import HOST_POD, Client
+from ansible.module_utils.fairlead.verify.promise import (
+    ALL,
+    ANSWER,
+    ANY,
+    EITHER,
+    NODE_PORT,
+    ONE,
+    Place,
+    Proxies,
+    expected,
+    places,
+)
 from ansible.module_utils.fairlead.verify.targets import Node, Target, family
-
-# What a cell expects.
-ANSWER, NO_ENDPOINT, NOT_HERE = "answer", "no endpoint", "not here"
-# How answers are shared out among the expected pods.
-ALL, ONE, ANY = "all", "one", "any"
 
 AFFINITY_CONNECTIONS = 12  # with two pods, pure chance keeps to one of them once in 2048 tries
 REFUSED_CONNECTIONS = 2
 CHANCE = 1e-9  # how often a sound spread may be called broken
+
+Cell = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Question:
+    """How the matrix is asked.
+
+    asks:    by protocol, what makes a pod answer with its host name
+    proxies: how each node's kube-proxy is configured
+    most:    connections of a cell at most; 0 means as many as its proof takes
+    """
+
+    asks: dict[str, str]
+    proxies: Proxies = field(default_factory=Proxies)
+    most: int = 0
 
 
 def enough(pods: int) -> int:
@@ -22,42 +49,71 @@ def enough(pods: int) -> int:
     return 1 if pods <= 1 else math.ceil(math.log(pods / CHANCE) / -math.log1p(-1 / pods))
 
 
-def compute(clients: list[str], nodes: list[Node], targets: list[Target], path: str) -> list[dict[str, Any]]:
+def compute(clients: list[Client], nodes: list[Node], targets: list[Target],
+            question: Question) -> list[Cell]:
     if not clients:
         raise FairleadError("clients", "no client machine is named, so nothing can be seen from outside",
                             "add hosts to the group clients, or set service_verify_clients")
-    return [_cell(client, node, address, target, path)
-            for node in nodes for address in node.addresses
-            for target in targets if family(address) in target.pods
-            for client in clients]
+    by_name = {node.name: node for node in nodes}
+    return [_cell(client, place, target, by_name, question)
+            for target in targets for client in clients for place in places(target, nodes, client)]
 
 
-def _cell(client: str, node: Node, address: str, target: Target, path: str) -> dict[str, Any]:
-    ready = target.pods[family(address)]
-    pods = [pod.answer for pod in ready if not target.local or pod.node == node.name]
-    share = ONE if target.affinity else ALL if target.whole else ANY
-    if pods:
-        outcome, connections = ANSWER, AFFINITY_CONNECTIONS if share == ONE else enough(len(pods))
-    else:
-        outcome, connections = NOT_HERE if ready else NO_ENDPOINT, REFUSED_CONNECTIONS
+def _cell(client: Client, place: Place, target: Target, nodes: dict[str, Node],
+          question: Question) -> Cell:
+    promise = asdict(expected(client, place, target, nodes, question.proxies))
+    promise["pods"], promise["source"] = list(promise["pods"]), list(promise["source"])
+    connections = _connections(promise)
+    if 0 < question.most < connections:
+        connections = question.most
+        promise["share"] = ANY  # too few to tell how they are shared out
+    port = target.node_port if place.kind == NODE_PORT else target.port
+    node = place.node or client.node
     return {
-        "id": f"{client} {url(address, target.node_port, path)}",
-        "client": client, "node": node.name, "node_ready": node.ready, "service": target.service,
-        "address": address, "family": family(address), "port": target.node_port, "protocol": target.protocol,
-        "path": path, "connections": connections,
-        "expect": {"outcome": outcome, "pods": pods, "share": share},
+        "id": f"{client.name} {url(target.protocol, place.address, port)}",
+        "client": client.name, "kind": client.kind, "client_node": client.node, "machine": client.machine,
+        "place": place.kind, "node": node, "node_ready": nodes[node].ready if node else True,
+        "service": target.service, "service_port": target.port,
+        "address": place.address, "family": family(place.address), "port": port, "protocol": target.protocol,
+        "ask": question.asks[target.protocol], "connections": connections, "expect": promise,
     }
 
 
-def url(address: str, port: int, path: str) -> str:
+def _connections(promise: dict[str, Any]) -> int:
+    if promise["outcome"] == EITHER:
+        return 1
+    if promise["outcome"] != ANSWER:
+        return REFUSED_CONNECTIONS
+    return {ONE: AFFINITY_CONNECTIONS, ALL: enough(len(promise["pods"])), ANY: REFUSED_CONNECTIONS}[promise["share"]]
+
+
+def url(protocol: str, address: str, port: int, path: str = "") -> str:
+    """What names this port of this address to a person; for TCP a link that curl takes."""
     host = f"[{address}]" if ":" in address else address
-    return f"http://{host}:{port}{path}"
+    return f"{'http' if protocol == 'TCP' else protocol.lower()}://{host}:{port}{path}"
 
 
-def tasks_of(client: str, cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What the probe on this client has to know of its cells: `until` all these pods were seen, it may stop; what is
-    not as `expect` says it may ask again."""
-    return [{"id": cell["id"], "address": cell["address"], "port": cell["port"], "path": cell["path"],
-             "connections": cell["connections"], "expect": cell["expect"],
-             "until": cell["expect"]["pods"] if cell["expect"]["share"] == ALL else []}
-            for cell in cells if cell["client"] == client]
+def repeat(cell: Cell, timeout: float) -> str:
+    """The command that asks one cell by hand, on the cell's client."""
+    if cell["protocol"] == "TCP":
+        link = url("TCP", cell["address"], cell["port"], cell["ask"])
+        return f"curl --max-time {timeout:g} {shlex.quote(link)}"
+    return f"echo -n {shlex.quote(cell['ask'])} | nc -u -w {math.ceil(timeout)} {cell['address']} {cell['port']}"
+
+
+
+def tasks_of(clients: Iterable[Client], cells: list[Cell]) -> dict[str, list[dict[str, Any]]]:
+    """For each machine the clients on it with their tasks: what the probe has to know of the cells.
+
+    `until` all these pods were seen, it may stop; what is not as `expect` says it may ask again.
+    """
+    machines: dict[str, list[dict[str, Any]]] = {}
+    for client in clients:
+        own = [{"id": cell["id"], "protocol": cell["protocol"], "address": cell["address"], "port": cell["port"],
+                "ask": cell["ask"], "connections": cell["connections"], "expect": cell["expect"],
+                "until": cell["expect"]["pods"] if cell["expect"]["share"] == ALL else []}
+               for cell in cells if cell["client"] == client.name]
+        machines.setdefault(client.machine, []).append(
+            {"name": client.name, "pod": client.pod, "host_network": client.kind == HOST_POD, "tasks": own})
+    return machines
+

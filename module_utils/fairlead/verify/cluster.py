@@ -6,8 +6,7 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ansible.module_utils.basic import missing_required_lib
-from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.errors import FairleadError, missing_library
 
 REQUEST_SECONDS = 15  # an API server that takes longer than this is not well
 
@@ -20,8 +19,7 @@ class Cluster:
         try:
             from kubernetes import client, config  # noqa: PLC0415 - on the control node only
         except ImportError as error:
-            raise FairleadError("kubernetes", missing_required_lib("kubernetes").rstrip("."),
-                                "install it for the interpreter of this host") from error
+            raise missing_library("kubernetes") from error
         self.now = datetime.now(timezone.utc)
         self._failures = client.ApiException
         place = kubeconfig or "kubeconfig"

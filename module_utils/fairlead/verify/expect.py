@@ -3,12 +3,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.verify import cells, targets
+from ansible.module_utils.fairlead.verify.clients import Client
 from ansible.module_utils.fairlead.verify.targets import SERVICE_NAME, Node, Object
 
 LOOK_EVERY = 1.0  # seconds between two looks at a cluster that is still changing
@@ -80,20 +81,32 @@ def wait_until_still(
         sleep(LOOK_EVERY)
 
 
-def promise(seen: Observed, clients: list[str], path: str) -> dict[str, Any]:
+def promise(seen: Observed, clients: list[Client], question: cells.Question) -> dict[str, Any]:
     """Everything that the probes and the judge have to know."""
     found, unproven = targets.read_targets(seen.services, seen.slices, seen.nodes)
-    matrix = cells.compute(clients, seen.nodes, found, path)
+    matrix = cells.compute(clients, seen.nodes, found, question)
     if not matrix:
-        raise FairleadError("service_verify_selector", "nothing can be probed from outside: "
-                            + ("; ".join(unproven) or "no node has an InternalIP in a family of these Services"),
-                            "select at least one Service of type NodePort or LoadBalancer with a TCP port")
+        raise FairleadError("service_verify_selector", "nothing can be probed: "
+                            + ("; ".join(unproven) or "no address is in a family of these Services that the clients "
+                               "could reach; from outside that takes a node port or a load balancer's address"),
+                            "select at least one Service that these clients can reach")
     return {
-        "nodes": [{**asdict(node), "addresses": list(node.addresses)} for node in seen.nodes],
-        "services": [{"service": t.service, "port": t.node_port, "protocol": t.protocol, "affinity": t.affinity,
-                      "families": list(t.families),
-                      "pods": sorted({pod.answer for pods in t.pods.values() for pod in pods})} for t in found],
-        "unproven": unproven,
+        "nodes": [{"name": node.name, "addresses": list(node.addresses), "ready": node.ready, "kernel": node.kernel,
+                   "kubernetes": node.kubernetes} for node in seen.nodes],
+        "services": [_service(target) for target in found],
+        "unproven": unproven + _out_of_reach(found, matrix),
         "cells": matrix,
-        "tasks": {client: cells.tasks_of(client, matrix) for client in clients},
+        "tasks": cells.tasks_of(clients, matrix),
     }
+
+
+def _service(target: targets.Target) -> dict[str, Any]:
+    return {"service": target.service, "port": target.port, "node_port": target.node_port,
+            "protocol": target.protocol, "affinity": target.affinity, "families": list(target.families),
+            "pods": sorted({pod.answer for pods in target.pods.values() for pod in pods})}
+
+
+def _out_of_reach(found: list[targets.Target], matrix: list[cells.Cell]) -> list[str]:
+    asked = {(cell["service"], cell["service_port"], cell["protocol"]) for cell in matrix}
+    return [f"{target.service} {target.port}/{target.protocol}: only a cluster address, which no client is inside to "
+            "reach" for target in found if (target.service, target.port, target.protocol) not in asked]

@@ -1,106 +1,137 @@
-"""Asking Services over HTTP from a client machine: every connection new, every wait bounded. Standard library only."""
+"""Asking Services from one machine, for every client on it side by side. Standard library only."""
 from __future__ import annotations
 
-import errno
 import os
-import re
-import socket
 import statistics
+import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible.module_utils.fairlead.verify.cells import url
-from ansible.module_utils.fairlead.verify.judge import DISPROVEN, judge_cell
-from ansible.module_utils.fairlead.verify.words import plain
+from ansible.module_utils.fairlead.verify.ask import NoAnswer, ask, source_of
+from ansible.module_utils.fairlead.verify.findings import DISPROVEN, judge_cell
+from ansible.module_utils.fairlead.verify.pod_network import NoNetwork, enter, network_of
 
-MOST_BYTES = 65536  # of one answer
 PAUSE = 2.0  # seconds before cells that are not as promised are asked again
 GIVE_UP_AFTER = 2  # failures in one cell; more of them would show nothing new and cost a deadline each
-
-_LENGTH = re.compile(rb"(?im)^content-length:[ \t]*([0-9]{1,9})[ \t]*\r?$")
-
-# The client itself could not try: this says nothing about the Service.
-OWN_FAULTS = (errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.EPERM,
-              errno.EACCES, errno.ENOBUFS, errno.ENOMEM, errno.EINVAL)  # EINVAL: a blackhole route
+LONGEST_COURSE = 32  # changes of pod that a result keeps
 
 
 @dataclass
 class Task:
     """One cell's probing: up to `connections`, fewer when all of `until` have answered.
 
-    expect: what cells.py promises of it; without it nothing is asked a second time
+    ask:     a path for TCP, the text of a datagram for UDP
+    expect:  what promise.py says of it; without it nothing is asked a second time
+    network: a descriptor of the network namespace to ask from; None asks from this one
     """
 
     id: str
     address: str
     port: int
-    path: str
+    ask: str
     connections: int
+    protocol: str = "TCP"
     until: list[str] = field(default_factory=list)
     expect: dict[str, Any] = field(default_factory=dict)
+    network: int | None = None
 
 
-class NoAnswer(Exception):
-    """A connection that did not end in an answer; `own` when it is the client's fault."""
+@dataclass(frozen=True)
+class Bounds:
+    """timeout: seconds for one connection. budget: seconds for everything. patience: seconds in which what is not as
+    promised is asked again. sources: by protocol, what makes a pod answer with the client's address."""
 
-    def __init__(self, text: str, own: bool = False) -> None:
-        super().__init__(text)
-        self.own = own
-
-
-def ask(address: str, port: int, path: str, timeout: float) -> str:
-    """The body that a GET brings over a connection of its own, the whole within `timeout` seconds."""
-    end = time.monotonic() + timeout
-    doing = "connect"
-    try:
-        with socket.create_connection((address, port), timeout=timeout) as connection:
-            doing = "send"
-            host = url(address, port, "")[len("http://"):]
-            # HTTP/1.0: the server closes after the answer and does not send it in chunks
-            connection.sendall(f"GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n".encode("ascii"))
-            doing, answer = "receive", b""
-            while not _complete(answer):
-                left = end - time.monotonic()
-                if left <= 0:
-                    raise socket.timeout
-                connection.settimeout(left)
-                part = connection.recv(MOST_BYTES)
-                if not part:
-                    break
-                answer += part
-    except socket.timeout as error:
-        raise NoAnswer(f"{doing}: ETIMEDOUT no answer within {timeout:g} s") from error
-    except OSError as error:
-        word = errno.errorcode.get(error.errno or 0, "error")
-        said = os.strerror(error.errno) if error.errno else str(error)
-        raise NoAnswer(f"{doing}: {word} {said}", own=error.errno in OWN_FAULTS) from error
-    return _body(answer)
+    timeout: float = 3.0
+    threads: int = 8
+    budget: float = 120.0
+    patience: float = 0.0
+    pod_wait: float = 30.0
+    sources: dict[str, str] = field(default_factory=dict)
 
 
-def _complete(answer: bytes) -> bool:
-    """Enough was read: all that the answer says it has, or more than we take. Otherwise it ends with the connection."""
-    head, separator, body = answer.partition(b"\r\n\r\n")
-    length = _LENGTH.search(head)
-    return len(answer) >= MOST_BYTES or bool(separator and length and len(body) >= int(length[1]))
+def probe_clients(clients: list[dict[str, Any]], bounds: Bounds) -> dict[str, dict[str, Any]]:
+    """By client its results, or why there are none. clients: name, uid of the pod and whether it shares the node's
+    network, tasks."""
+    absent, tasks, owners = {}, [], []
+    with ExitStack() as stack:
+        for client in clients:
+            try:
+                uid, shared = client.get("pod") or "", client.get("host_network", False)
+                network = stack.enter_context(network_of(uid, shared, bounds.pod_wait)) if uid else None
+            except NoNetwork as error:
+                absent[client["name"]] = {"msg": str(error)}
+                continue
+            tasks += [Task(**task, network=network) for task in client["tasks"]]
+            owners += [client["name"]] * len(client["tasks"])
+        results = probe_all(tasks, bounds)
+    found: dict[str, dict[str, Any]] = {c["name"]: {"results": []} for c in clients if c["name"] not in absent}
+    for owner, result in zip(owners, results):
+        found[owner]["results"].append(result)
+    return {**found, **absent}
 
 
-def _body(answer: bytes) -> str:
-    head, _, body = answer.partition(b"\r\n\r\n")
-    words = head.split(None, 2)
-    if len(words) < 2 or not words[0].startswith(b"HTTP/"):
-        raise NoAnswer("receive: the connection was closed without an HTTP answer")
-    if words[1] != b"200":
-        raise NoAnswer(f"receive: HTTP status {plain(words[1].decode('latin-1'))} instead of 200")
-    return plain(body.decode("utf-8", "replace").strip())
+def probe_all(tasks: list[Task], bounds: Bounds) -> list[dict[str, Any]]:
+    """Several cells at a time, all of them within the budget and one deadline.
+
+    A change takes its time to arrive in the rules of every node. So what would disprove a promise is asked again, as
+    a whole, until it holds or patience ends; the last answers count. Each result says in which round it was got, and
+    how many seconds after the start that round began.
+    """
+    started = time.monotonic()
+    with Threads(bounds.threads) as threads:
+        def ask_all(indices: list[int], number: int) -> dict[int, dict[str, Any]]:
+            after = round(time.monotonic() - started, 1)
+            asked = threads.map([tasks[index] for index in indices], bounds, started + bounds.budget)
+            return {index: {**result, "round": number, "after": after} for index, result in zip(indices, asked)}
+
+        results, number = ask_all(list(range(len(tasks))), 1), 1
+        while broken := [index for index in results if is_broken(tasks[index], results[index])]:
+            if time.monotonic() + PAUSE >= started + min(bounds.patience, bounds.budget):
+                break
+            time.sleep(PAUSE)
+            number += 1
+            results.update(ask_all(broken, number))
+    return [results[index] for index in range(len(tasks))]
 
 
-def probe(task: Task, timeout: float, end: float) -> dict[str, Any]:
+class Threads:
+    """A pool whose threads go into the network of the task at hand, and back into their own."""
+
+    def __init__(self, count: int) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=count)
+        self._here = threading.local()
+        self._own: int | None = None
+
+    def __enter__(self) -> Threads:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._pool.shutdown()
+        if self._own is not None:
+            os.close(self._own)
+
+    def map(self, tasks: list[Task], bounds: Bounds, end: float) -> list[dict[str, Any]]:
+        if self._own is None and any(task.network is not None for task in tasks):
+            self._own = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        return list(self._pool.map(lambda task: self._probe(task, bounds, end), tasks))
+
+    def _probe(self, task: Task, bounds: Bounds, end: float) -> dict[str, Any]:
+        wanted = self._own if task.network is None else task.network
+        if wanted is not None and getattr(self._here, "network", self._own) != wanted:
+            enter(wanted)
+            self._here.network = wanted
+        return probe(task, bounds, end)
+
+
+def probe(task: Task, bounds: Bounds, end: float) -> dict[str, Any]:
     """One cell's connections, one after the other, until `end` of the monotonic clock."""
     answers: Counter[str] = Counter()
     seconds: list[float] = []
+    course: list[list[Any]] = []
     failures, own_faults, first_error, unfinished = 0, 0, "", False
     for _ in range(task.connections):
         started = time.monotonic()
@@ -108,8 +139,10 @@ def probe(task: Task, timeout: float, end: float) -> dict[str, Any]:
             unfinished = True
             break
         try:
-            answers[ask(task.address, task.port, task.path, timeout)] += 1
+            answer = ask(task.protocol, task.address, task.port, task.ask, bounds.timeout)
             seconds.append(time.monotonic() - started)
+            answers[answer] += 1
+            _note(course, answer)
         except NoAnswer as error:
             failures += 1
             own_faults += error.own
@@ -119,43 +152,40 @@ def probe(task: Task, timeout: float, end: float) -> dict[str, Any]:
     return {
         "id": task.id, "connections": sum(answers.values()) + failures, "answers": dict(sorted(answers.items())),
         "failures": failures, "own_faults": own_faults, "error": first_error, "unfinished": unfinished,
-        "latency_ms": latency(seconds),
+        "latency_ms": latency(seconds), "course": course, "source": _source(task, bounds) if answers else "",
     }
 
 
-def latency(seconds: list[float]) -> dict[str, float]:
+def _note(course: list[list[Any]], answer: str) -> None:
+    """The course of a cell: [pod, how often in a row], in turn."""
+    if course and course[-1][0] == answer:
+        course[-1][1] += 1
+    elif len(course) < LONGEST_COURSE:
+        course.append([answer, 1])
+
+
+def _source(task: Task, bounds: Bounds) -> str:
+    """The address that a pod sees, by one more connection; empty when the pods do not tell."""
+    what = bounds.sources.get(task.protocol)
+    try:
+        return source_of(ask(task.protocol, task.address, task.port, what, bounds.timeout)) if what else ""
+    except NoAnswer:
+        return ""
+
+
+def latency(seconds: list[float]) -> dict[str, Any]:
+    """Milliseconds. `counts`: how many took less than 1, 2, 4, 8, ... and so on."""
     if not seconds:
         return {}
-    figures = {"min": min(seconds), "median": statistics.median(seconds), "max": max(seconds)}
-    return {name: round(value * 1000, 2) for name, value in figures.items()}
+    figures: dict[str, Any] = {"min": min(seconds), "median": statistics.median(seconds), "max": max(seconds)}
+    counts = Counter(int(value * 1000).bit_length() for value in seconds)
+    return {**{name: round(value * 1000, 2) for name, value in figures.items()},
+            "counts": [counts[power] for power in range(max(counts) + 1)]}
 
 
 def is_broken(task: Task, result: dict[str, Any]) -> bool:
-    """Whether this result would disprove the cell's promise."""
-    cell = {"client": "", "node_ready": True, "connections": task.connections, "expect": task.expect}
-    return bool(task.expect) and any(finding.verdict == DISPROVEN for finding in judge_cell(cell, result, {}))
-
-
-def probe_all(tasks: list[Task], timeout: float, threads: int, budget: float,
-              patience: float = 0.0) -> list[dict[str, Any]]:
-    """Several cells at a time, all of them within `budget` seconds and one deadline.
-
-    A change takes its time to arrive in the rules of every node. So what would disprove a promise is asked again, as
-    a whole, until it holds or `patience` seconds have passed; the last answers count. Each result says in which round
-    it was got, and how many seconds after the start that round began.
-    """
-    started = time.monotonic()
-    with ThreadPoolExecutor(max_workers=threads) as pool:
-        def ask_all(indices: list[int], number: int) -> dict[int, dict[str, Any]]:
-            after = round(time.monotonic() - started, 1)
-            asked = pool.map(lambda index: probe(tasks[index], timeout, started + budget), indices)
-            return {index: {**result, "round": number, "after": after} for index, result in zip(indices, asked)}
-
-        results, number = ask_all(list(range(len(tasks))), 1), 1
-        while broken := [index for index in results if is_broken(tasks[index], results[index])]:
-            if time.monotonic() + PAUSE >= started + min(patience, budget):
-                break
-            time.sleep(PAUSE)
-            number += 1
-            results.update(ask_all(broken, number))
-    return [results[index] for index in range(len(tasks))]
+    """Whether this result would disprove the cell's promise, or says of the client that it could not try yet."""
+    if not task.expect:
+        return False
+    cell = {"client": "", "node_ready": True, "connections": task.connections, "place": "", "expect": task.expect}
+    return bool(result["own_faults"]) or any(f.verdict == DISPROVEN for f in judge_cell(cell, result, {}))

@@ -3,71 +3,111 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils.fairlead.verify.judge import CHECKS, DISPROVEN, NONE, PROVEN, UNKNOWN, worst
+from ansible.module_utils.fairlead.verify import history
+from ansible.module_utils.fairlead.verify.clients import INSIDE, OUTSIDE
+from ansible.module_utils.fairlead.verify.findings import CHECKS, DISPROVEN, NONE, PROVEN, UNKNOWN, worst
+from ansible.module_utils.fairlead.verify.promise import PLACES
 from ansible.module_utils.fairlead.verify.words import listed, plain
 
 WORDS = {PROVEN: "ok", DISPROVEN: "FAIL", UNKNOWN: "unknown"}
 MOST_DETAILS = 20  # failures told in words; all of them are in the JSON
 WIDEST = 400  # characters of a line
 
+# What must be equal for two failures to be told as one.
+BY_CHECK = ("node", "check", "verdict")
+BY_SERVICE = (*BY_CHECK, "service", "port", "protocol", "reason")
+
 Line = dict[str, str]  # text; verdict, which decides the colour
 
 
 def render(report: dict[str, Any]) -> list[Line]:
     lines = [_line(_service(service)) for service in report["services"]]
-    lines += [_line(""), *_matrix(report), _line("")]
+    lines += [_line(""), *_nodes(report), _line(""), *_clients(report), _line("")]
     groups = grouped(report["failures"])
     for group in groups[:MOST_DETAILS]:
         lines += [_line(text, group["verdict"]) for text in _details(group)]
     if len(groups) > MOST_DETAILS:
         lines.append(_line(f"and {len(groups) - MOST_DETAILS} more", DISPROVEN))
     lines += [_line(f"note: {note}", UNKNOWN) for note in report["notes"]]
+    lines += [_line(sentence) for sentence in history.sentences(report.get("since"))]
     return [*lines, _line(conclusion(report), report["verdict"])]
 
 
 def conclusion(report: dict[str, Any]) -> str:
-    return (f"{report['verdict']}: {len(report['nodes'])} nodes, {len(report['clients'])} clients outside, "
-            f"{len(report['cells'])} cells (client x node address x Service port), {report['connections']} connections")
+    nodes = sum(1 for node in report["nodes"] if node["addresses"])
+    return (f"{report['verdict']}: {nodes} nodes, {len(report['clients'])} clients, "
+            f"{len(report['cells'])} cells (client x address x Service port), {report['connections']} connections")
 
 
 def _service(service: dict[str, Any]) -> str:
     affinity = "ClientIP affinity" if service["affinity"] else "no affinity"
-    return (f"Service {service['service']}, node port {service['port']}/{service['protocol']}, "
+    node_port = f", node port {service['node_port']}" if service["node_port"] else ""
+    return (f"Service {service['service']}, port {service['port']}/{service['protocol']}{node_port}, "
             f"{'+'.join(service['families'])}, {affinity}, {len(service['pods'])} ready pods")
 
 
-def _matrix(report: dict[str, Any]) -> list[Line]:
-    rows = [["node", "kernel", "Kubernetes", "mode", *CHECKS]]
-    verdicts = [""]
+def checks_shown(report: dict[str, Any]) -> list[str]:
+    """The checks that at least one node has a part in."""
+    return [check for check in CHECKS if any(shown(node["checks"][check]) != "-" for node in report["nodes"])]
+
+
+def _nodes(report: dict[str, Any]) -> list[Line]:
+    checks = checks_shown(report)
+    rows = [(["node", "kernel", "Kubernetes", "mode", *checks], "")]
     for node in report["nodes"]:
-        rows.append([node["name"], node["kernel"], node["kubernetes"], node["mode"],
-                     *(_shown(node["checks"][check]) for check in CHECKS)])
-        verdicts.append(worst(check["verdict"] for check in node["checks"].values()))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        rows.append(([node["name"], node["kernel"], node["kubernetes"], node["mode"],
+                      *(shown(node["checks"][check]) for check in checks)],
+                     worst(check["verdict"] for check in node["checks"].values())))
+    return _aligned(rows)
+
+
+def _clients(report: dict[str, Any]) -> list[Line]:
+    """The same cells by who asks and what kind of address is asked."""
+    places = [place for place in PLACES if any(row["places"][place]["of"] for row in report["matrix"])]
+    rows = [(["from", *places], "")]
+    rows += [([row["client"], *(shown(row["places"][place]) for place in places)],
+              worst(row["places"][place]["verdict"] for place in places)) for row in report["matrix"]]
+    return _aligned(rows)
+
+
+def _aligned(rows: list[tuple[list[str], str]]) -> list[Line]:
+    widths = [max(len(row[column]) for row, _ in rows) for column in range(len(rows[0][0]))]
     return [_line("  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip(), verdict)
-            for row, verdict in zip(rows, verdicts)]
+            for row, verdict in rows]
 
 
-def _shown(check: dict[str, Any]) -> str:
+def shown(check: dict[str, Any]) -> str:
     return "-" if check["verdict"] == NONE else f"{WORDS[check['verdict']]} {check['proven']}/{check['of']}"
 
 
-def grouped(failures: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def grouped(failures: list[dict[str, Any]], by: tuple[str, ...] = BY_SERVICE) -> list[dict[str, Any]]:
     """The same fault seen by many clients at many addresses is told once; disproofs come first."""
     groups: dict[tuple, dict[str, Any]] = {}
     for failure in failures:
-        key = tuple(failure[name] for name in ("node", "check", "service", "port", "verdict", "reason"))
-        group = groups.setdefault(key, {**failure, "clients": [], "addresses": []})
-        for name, plural in (("client", "clients"), ("address", "addresses")):
-            if failure[name] not in group[plural]:
-                group[plural].append(failure[name])
+        key = tuple(failure[name] for name in by)
+        group = groups.setdefault(key, {**failure, "clients": {}, "addresses": {}, "services": {}, "reasons": {}})
+        group["clients"][failure["client"]] = failure["kind"]
+        group["addresses"][failure["address"]] = True
+        group["services"][f"{failure['service']} {failure['port']}/{failure['protocol']}"] = True
+        group["reasons"][failure["reason"]] = True
     return sorted(groups.values(), key=lambda group: group["verdict"] != DISPROVEN)
 
 
 def headline(group: dict[str, Any]) -> str:
     detail = f" ({group['client']}: {group['detail']})" if group["detail"] else ""
-    return (f"{group['node']} {group['check']} {WORDS[group['verdict']]}: {group['service']} "
-            f"{group['port']}/{group['protocol']} from {listed(group['clients'])}: {group['reason']}{detail}")
+    others = len(group["reasons"]) - 1
+    more = f"; and {others} other reason{'s' if others > 1 else ''}" if others else ""
+    return (f"{group['node']} {group['check']} {WORDS[group['verdict']]}: {listed(group['services'])} "
+            f"from {who(group['clients'])}: {group['reason']}{detail}{more}")
+
+
+def who(clients: dict[str, str]) -> str:
+    """Clients outside by name; of nodes and pods how many, since their names are those of other nodes."""
+    named = [name for name, kind in clients.items() if kind == OUTSIDE]
+    for kind in INSIDE:
+        of_it = [name for name, its in clients.items() if its == kind]
+        named += of_it if len(of_it) == 1 else [f"{len(of_it)} {kind}s"] if of_it else []
+    return listed(named, 8)
 
 
 def _details(group: dict[str, Any]) -> list[str]:
@@ -75,9 +115,9 @@ def _details(group: dict[str, Any]) -> list[str]:
             f"    at {listed(group['addresses'])}; by hand, on {group['client']}: {group['repeat']}"]
 
 
-def summary(report: dict[str, Any], most: int = 3) -> str:
+def summary(report: dict[str, Any], most: int = 4) -> str:
     """One sentence for the failing task: nodes, Services and clients, the first few of each kind of fault."""
-    groups = grouped(report["failures"])
+    groups = grouped(report["failures"], BY_CHECK)
     more = [f"and {len(groups) - most} more"] if len(groups) > most else []
     faults = [headline(group) for group in groups[:most]] or report["notes"][:most]
     return plain(f"not proven ({report['verdict']}). " + ". ".join([*faults, *more]), 2000)

@@ -1,4 +1,4 @@
-"""What the API objects promise: nodes, Service ports, and the pods that stand behind each. Pure.
+"""What the API objects say: nodes, Service ports with their addresses, and the pods that stand behind each. Pure.
 
 Nothing here looks at installed rules or at kube-proxy: an expectation that came from them would prove nothing.
 """
@@ -13,6 +13,8 @@ from ansible.module_utils.fairlead.verify.words import plain
 Object = dict[str, Any]
 
 SERVICE_NAME = "kubernetes.io/service-name"  # on an EndpointSlice: whose it is
+OTHER_PROXY = "service.kubernetes.io/service-proxy-name"  # on a Service: kube-proxy leaves it to another program
+PROBED = ("TCP", "UDP")
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,20 @@ class Node:
     ready: bool = True
     kernel: str = "?"
     kubernetes: str = "?"
+    pod_cidrs: tuple[str, ...] = ()
+
+    @property
+    def primary(self) -> tuple[str, ...]:
+        """The first address of each family: what nodePortAddresses means by "primary"."""
+        first: dict[str, str] = {}
+        for address in self.addresses:
+            first.setdefault(family(address), address)
+        return tuple(first.values())
 
 
 @dataclass(frozen=True)
 class Pod:
-    """A ready endpoint: what it answers to /hostname, and where it runs."""
+    """An endpoint: what it answers when asked for its name, and where it runs."""
 
     answer: str
     node: str
@@ -36,23 +47,31 @@ class Pod:
 
 @dataclass(frozen=True)
 class Target:
-    """One port of one Service as it is offered on every node."""
+    """One port of one Service, with every address at which it is offered.
+
+    node_port:     0 when there is none
+    balancer_ips:  of status.loadBalancer.ingress
+    source_ranges: loadBalancerSourceRanges; empty means everybody
+    pods:          by family, "IPv4" and "IPv6": those that must share the connections
+    """
 
     service: str  # namespace/name
-    node_port: int
+    port: int
+    node_port: int = 0
     protocol: str = "TCP"
     affinity: bool = False
-    local: bool = False  # externalTrafficPolicy: Local, so only pods on the node itself
+    external_local: bool = False
+    internal_local: bool = False
     whole: bool = True  # every ready pod gets its share: no topology preference
-    pods: dict[str, tuple[Pod, ...]] = field(default_factory=dict)  # by family, "IPv4" and "IPv6"
+    cluster_ips: tuple[str, ...] = ()
+    balancer_ips: tuple[str, ...] = ()
+    external_ips: tuple[str, ...] = ()
+    source_ranges: tuple[str, ...] = ()
+    pods: dict[str, tuple[Pod, ...]] = field(default_factory=dict)
 
     @property
     def families(self) -> tuple[str, ...]:
         return tuple(sorted(self.pods))
-
-    @property
-    def label(self) -> str:
-        return f"{self.service} {self.node_port}/{self.protocol}"
 
 
 def family(address: str) -> str:
@@ -67,7 +86,8 @@ def read_nodes(objects: list[Object]) -> list[Node]:
         addresses = [a["address"] for a in status.get("addresses", []) if a["type"] == "InternalIP"]
         conditions = {c["type"]: c["status"] for c in status.get("conditions", [])}
         nodes.append(Node(plain(item["metadata"]["name"]), tuple(addresses), conditions.get("Ready") == "True",
-                          plain(info.get("kernelVersion", "?")), plain(info.get("kubeletVersion", "?"))))
+                          plain(info.get("kernelVersion", "?")), plain(info.get("kubeletVersion", "?")),
+                          tuple(item.get("spec", {}).get("podCIDRs") or ())))
     return sorted(nodes, key=lambda node: node.name)
 
 
@@ -75,31 +95,65 @@ def service_name(item: Object) -> str:
     return f"{item['metadata']['namespace']}/{item['metadata']['name']}"
 
 
+def slices_of(service: Object, slices: list[Object]) -> list[Object]:
+    """The EndpointSlices of this Service."""
+    return [s for s in slices if s["metadata"].get("labels", {}).get(SERVICE_NAME) == service["metadata"]["name"]
+            and s["metadata"]["namespace"] == service["metadata"]["namespace"]]
+
+
 def read_targets(services: list[Object], slices: list[Object], nodes: list[Node]) -> tuple[list[Target], list[str]]:
-    """The Service ports that clients outside can be proven to reach, and a sentence for each that cannot."""
+    """The Service ports that clients can be proven to reach, and a sentence for each that cannot."""
     targets, unproven = [], []
     for item in sorted(services, key=service_name):
-        name, spec = plain(service_name(item)), item.get("spec", {})
-        own = [s for s in slices if s["metadata"].get("labels", {}).get(SERVICE_NAME) == item["metadata"]["name"]
-               and s["metadata"]["namespace"] == item["metadata"]["namespace"]]
-        ports = [port for port in spec.get("ports") or [] if port.get("nodePort")]
-        if not ports:
-            unproven.append(f"{name}: {spec.get('type', 'ClusterIP')} without node port, "
-                            "not reachable from outside the cluster")
-        for port in ports:
-            protocol = port.get("protocol", "TCP")
-            if protocol != "TCP":
-                unproven.append(f"{name} {port['nodePort']}/{protocol}: only TCP is probed")
-                continue
-            targets.append(Target(
-                name, port["nodePort"], protocol,
-                affinity=spec.get("sessionAffinity") == "ClientIP",
-                local=spec.get("externalTrafficPolicy") == "Local",
-                whole=not _prefers_near(item),
-                pods={f: ready_pods(own, f, port.get("name") or "", protocol, nodes)
-                      for f in spec.get("ipFamilies") or ["IPv4"]},
-            ))
+        name = plain(service_name(item))
+        unserved = _unserved(item)
+        if unserved:
+            unproven.append(f"{name}: {unserved}")
+            continue
+        own = slices_of(item, slices)
+        for port in item["spec"].get("ports") or []:
+            if port.get("protocol", "TCP") in PROBED:
+                targets.append(_target(name, item, port, own, nodes))
+            else:
+                unproven.append(f"{name} {port['port']}/{port['protocol']}: only TCP and UDP are probed")
+        unproven += [f"{name}: load balancer {plain(entry['hostname'])} is a name, and only addresses are probed"
+                     for entry in _ingress(item) if entry.get("hostname")]
+        if item["spec"].get("type") == "LoadBalancer" and not _ingress(item):
+            unproven.append(f"{name}: LoadBalancer without an address; no load balancer has given it one")
     return targets, unproven
+
+
+def _unserved(item: Object) -> str:
+    """Why kube-proxy serves no address of this Service; empty when it does."""
+    spec = item.get("spec", {})
+    if spec.get("type") == "ExternalName":
+        return "ExternalName has no address; only its name can be asked for"
+    if spec.get("clusterIP") == "None":
+        return "headless, so it has no address; only its name can be asked for"
+    if (item["metadata"].get("labels") or {}).get(OTHER_PROXY):
+        return f"the label {OTHER_PROXY} leaves it to another program than kube-proxy"
+    return ""
+
+
+def _target(name: str, item: Object, port: Object, own: list[Object], nodes: list[Node]) -> Target:
+    spec, protocol = item["spec"], port.get("protocol", "TCP")
+    return Target(
+        name, port["port"], port.get("nodePort") or 0, protocol,
+        affinity=spec.get("sessionAffinity") == "ClientIP",
+        external_local=spec.get("externalTrafficPolicy") == "Local",
+        internal_local=spec.get("internalTrafficPolicy") == "Local",
+        whole=not _prefers_near(item),
+        cluster_ips=tuple(spec.get("clusterIPs") or filter(None, [spec.get("clusterIP")])),
+        balancer_ips=tuple(entry["ip"] for entry in _ingress(item) if entry.get("ip")),
+        external_ips=tuple(spec.get("externalIPs") or ()),
+        source_ranges=tuple(cidr.strip() for cidr in spec.get("loadBalancerSourceRanges") or ()),
+        pods={f: ready_pods(own, f, port.get("name") or "", protocol, nodes)
+              for f in spec.get("ipFamilies") or ["IPv4"]},
+    )
+
+
+def _ingress(item: Object) -> list[Object]:
+    return item.get("status", {}).get("loadBalancer", {}).get("ingress") or []
 
 
 def _prefers_near(service: Object) -> bool:
@@ -110,18 +164,28 @@ def _prefers_near(service: Object) -> bool:
 
 
 def ready_pods(slices: list[Object], wanted: str, port: str, protocol: str, nodes: list[Node]) -> tuple[Pod, ...]:
-    """The pods that must answer on this port in this family, sorted."""
+    """The pods that must answer on this port in this family, sorted.
+
+    When none is ready, pods that end but still serve take their place (KEP-1669, stable since Kubernetes 1.28).
+    """
     owners = {address: node.name for node in nodes for address in node.addresses}
-    pods = set()
+    ready, ending = set(), set()
     for item in slices:
         offered = [(p.get("name") or "", p.get("protocol", "TCP")) for p in item.get("ports") or []]
         if item.get("addressType") == wanted and (port, protocol) in offered:
-            pods |= {_pod(endpoint, owners) for endpoint in item.get("endpoints") or [] if is_ready(endpoint)}
-    return tuple(sorted(pods, key=lambda pod: pod.answer))
+            endpoints = item.get("endpoints") or []
+            ready |= {_pod(endpoint, owners) for endpoint in endpoints if is_ready(endpoint)}
+            ending |= {_pod(endpoint, owners) for endpoint in endpoints if _serves_and_ends(endpoint)}
+    return tuple(sorted(ready or ending, key=lambda pod: pod.answer))
 
 
 def is_ready(endpoint: Object) -> bool:
     return endpoint.get("conditions", {}).get("ready") is not False  # unset means ready
+
+
+def _serves_and_ends(endpoint: Object) -> bool:
+    conditions = endpoint.get("conditions", {})
+    return bool(conditions.get("serving") and conditions.get("terminating"))
 
 
 def _pod(endpoint: Object, owners: dict[str, str]) -> Pod:
@@ -145,12 +209,10 @@ def pending(services: list[Object], slices: list[Object], nodes: list[Node]) -> 
     ready_nodes = {node.name for node in nodes if node.ready}
     reasons = []
     for item in services:
-        name, spec = plain(service_name(item)), item.get("spec", {})
-        if not any(port.get("nodePort") for port in spec.get("ports") or []):
+        if _unserved(item):
             continue
-        endpoints = [e for s in slices if s["metadata"].get("labels", {}).get(SERVICE_NAME) == item["metadata"]["name"]
-                     and s["metadata"]["namespace"] == item["metadata"]["namespace"]
-                     for e in s.get("endpoints") or []]
+        name = plain(service_name(item))
+        endpoints = [e for s in slices_of(item, slices) for e in s.get("endpoints") or []]
         starting = [e for e in endpoints if not is_ready(e) and not e.get("conditions", {}).get("terminating")
                     and e.get("nodeName", "") in ready_nodes]
         if not any(is_ready(e) for e in endpoints):

@@ -17,8 +17,9 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        if arguments.get("report"):
-            arguments["report"] = os.path.abspath(os.path.expanduser(arguments["report"]))
+        for name in ("report", "page", "earlier"):
+            if arguments.get(name):
+                arguments[name] = os.path.abspath(os.path.expanduser(arguments[name]))
         result.update(self._execute_module("service_verdict", module_args=arguments, task_vars=task_vars))
         result["report"] = arguments.get("report")
         for line in result.get("lines", []):

