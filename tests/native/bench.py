@@ -42,6 +42,9 @@ PODS = {"pod1": ("node1", "10.244.1.11", "fd00:244:0:1::11"), "pod2": ("node1", 
 SHORTS = ("lan", "control", "node1", "node2", "client", *PODS)
 READY_SECONDS = 60.0
 ROUTER = {"net.ipv4.ip_forward": "1", "net.ipv6.conf.all.forwarding": "1", "net.ipv4.conf.all.rp_filter": "0",
+          # A restart lets packets to Service addresses out untranslated: a redirect for one would outlive the outage.
+          "net.ipv4.conf.all.send_redirects": "0", "net.ipv4.conf.default.send_redirects": "0",
+          "net.ipv4.conf.eth0.send_redirects": "0",
           "net.ipv4.icmp_ratelimit": "0", "net.ipv6.icmp.ratelimit": "0",  # each refusal is to be heard
           "-net.ipv4.icmp_msgs_per_sec": "100000", "-net.ipv4.icmp_msgs_burst": "10000",
           "-net.bridge.bridge-nf-call-iptables": "1", "-net.bridge.bridge-nf-call-ip6tables": "1"}

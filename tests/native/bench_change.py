@@ -23,7 +23,7 @@ ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[2] / "
 
 import ask  # noqa: E402
 from ansible.module_utils.fairlead.probe.summary import Summary, summarize  # noqa: E402
-from bench import NODE1, Bench, service  # noqa: E402
+from bench import BALANCED, NODE1, Bench, service  # noqa: E402
 from traffic import DATAGRAMS, STAY, WEB, Traffic, flows, services  # noqa: E402
 
 ROUNDS, RATE = int(os.environ.get("ROUNDS", "3")), float(os.environ.get("RATE", "500"))
@@ -94,6 +94,7 @@ def wait_until_served(bench: Bench) -> None:
     """Until the probe's Services answer: a first sync may come before kube-proxy knows all endpoints."""
     deadline = time.monotonic() + SERVED_SECONDS
     asked = [(protocol, NODE1, port) for protocol, port in (("TCP", WEB), ("TCP", STAY), ("UDP", DATAGRAMS))]
+    asked.append(("TCP", f"{BALANCED}80", 80))
     while any(" sees " not in said for found in ask.answers("client", asked, 1).values() for said in found):
         if time.monotonic() > deadline:
             raise RuntimeError(f"the probe's Services do not answer {SERVED_SECONDS:.0f} s after the start")

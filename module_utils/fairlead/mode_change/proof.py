@@ -20,10 +20,13 @@ from ansible.module_utils.fairlead.kube_proxy import ask
 POLL_SECONDS = 0.2
 LISTING_SECONDS = 120.0
 Parts = dict[tuple[str, str], Part]
-_FRONT = re.compile(r"-A KUBE-SERVICES -d ([^/ ]+)/\d+ -p (\w+) .*--dport (\d+) -j KUBE-")
+# iptables mode: Service address -> chain -> endpoints' chains -> their places. Comments do not help: kube-proxy leaves
+# them out from 1,000 endpoints on.
+_FRONT = re.compile(r"-A KUBE-SERVICES -d ([^/ ]+)/\d+ -p (\w+) .*--dport (\d+) -j (KUBE-\S+)")
+_CHOICE = re.compile(r"-A (KUBE-SV[CL]-\S+) .*-j (KUBE-SEP-\S+)")
+_TARGET = re.compile(r"-A (KUBE-SEP-\S+) .*--to-destination (\S+)")
+_SERVICE_CHAINS = ("KUBE-SVC-", "KUBE-SVL-")
 _VERDICT = re.compile(r"(\S+ \. \S+ \. \d+)(?: comment \"[^\"]*\")? : goto (\S+?)[,\s]")
-# A rule of an endpoint's chain says in its comment whose it is: "namespace/name:port".
-_TARGET = re.compile(r'-A KUBE-SEP-.*--comment "?([^":\s]+).*--to-destination (\S+)')
 
 
 @dataclass(frozen=True)
@@ -81,20 +84,21 @@ def _not_synced(wanted: Wanted) -> str:
 def _iptables(family: Family, parts: dict[str, Part], commands: Commands) -> str:
     program = "iptables-save" if family.name == "IPv4" else "ip6tables-save"
     text = commands.check([program, "-t", "nat"], timeout=LISTING_SECONDS).stdout
-    fronts = {" . ".join(found) for found in _FRONT.findall(text)}
-    targets: dict[str, set[str]] = {}
-    for of, place in _TARGET.findall(text):
-        targets.setdefault(of, set()).add(place)
+    fronts = {" . ".join(found[:3]): found[3] for found in _FRONT.findall(text)}
+    places, chains = dict(_TARGET.findall(text)), {}
+    for chain, endpoint in _CHOICE.findall(text):
+        chains.setdefault(chain, set()).add(places.get(endpoint, ""))
     if "-j MASQUERADE" not in text:
         return "the masquerade rule"
     for name, part in parts.items():
-        lacking = _served(part) - fronts
-        if lacking:
-            return f"{name} at {min(lacking)}"
-        lacking = {f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-                   for address, port in _endpoints(part)} - targets.get(name, set())
-        if lacking:
-            return f"{name}'s endpoint {min(lacking)}"
+        for front in sorted(_served(part)):
+            if front not in fronts:
+                return f"{name} at {front}"
+            there = chains.get(fronts[front], set())
+            absent = [address for address in _inside(part, front) if fronts[front].startswith(_SERVICE_CHAINS)
+                      and not any(place.rpartition(":")[0].strip("[]") == address for place in there)]
+            if absent:
+                return f"{name}'s endpoint {absent[0]}"
     return ""
 
 
@@ -134,16 +138,23 @@ def _served(part: Part) -> set[str]:
     return {key for name, key in part.elements if name == "frontends"}
 
 
-def _endpoints(part: Part) -> set[tuple[str, int]]:
-    found = {(pin.address, pin.endpoint_port) for pin in part.pins.values()}
-    for (name, _), value in part.elements.items():
-        if name.endswith("endpoints"):
-            address, _, port = value.partition(" . ")
-            found.add((address, int(port)))
-    return found
-
-
 def _inside(part: Part, front: str) -> list[str]:
-    """Addresses of the endpoints behind one front."""
+    """Addresses of the endpoints behind one front; those of a Service with affinity stand in its sets."""
+    if part.pins:
+        _address, protocol, number = front.split(" . ")
+        behind = {each.removeprefix("goto ") for (name, key), each in part.elements.items()
+                  if (name, key) == ("frontends", front)}
+        rules = " ".join(rule for chain in behind for rule in _all_rules(part, chain))
+        return [pin.address for name, pin in part.pins.items()
+                if f"goto to-{name}" in rules and (pin.protocol, str(pin.number)) == (protocol, number)]
     return [value.partition(" . ")[0] for (name, key), value in part.elements.items()
             if name == "endpoints" and key.rpartition(" . ")[0] == front]
+
+
+def _all_rules(part: Part, chain: str) -> Iterator[str]:
+    """The rules of a chain and of those that it goes to."""
+    for rule in part.chains.get(chain, ()):
+        yield rule
+        _, _, target = rule.partition("goto ")
+        if target in part.chains:
+            yield from part.chains[target]
