@@ -150,10 +150,16 @@ def _to_unload(desired: Desired, observed: Observed, journal: Journal) -> list[s
     left, order = _left(desired, observed, journal) if desired.unload else [], []
     free = True
     while free:
-        free = [name for name in left if name not in order and observed.users[name][0] ==
-                len(observed.users[name][1] & set(order)) and observed.users[name][1] <= set(order)]
+        free = [name for name in left if name not in order and observed.users[name][1] <= set(order)
+                and observed.users[name][0] == sum(_held(name, user) for user in observed.users[name][1])]
         order += free
     return order
+
+
+def _held(name: str, user: str) -> int:
+    """For how many uses a user of a module counts. A scheduler of ip_vs counts twice: it needs ip_vs, and is registered
+    with it (register_ip_vs_scheduler in the kernel's ip_vs_sched.c); so do ip_vs_ftp and ip_vs_pe_sip."""
+    return 2 if name == "ip_vs" and user.startswith("ip_vs_") else 1
 
 
 def _still_ours(desired: Desired, observed: Observed, journal: Journal, gone: list[str]) -> set[str]:

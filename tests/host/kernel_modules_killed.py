@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -49,6 +50,10 @@ def assert_as_asked(arguments: dict, where: str) -> None:
 
 def main(stride: int) -> None:
     settle(GONE)
+    # Whoever looks for virtual servers, kube-proxy at its start too, loads ip_vs; then it is not ours to unload.
+    for name in ("xt_ipvs", *sorted(loaded(), key=lambda name: name == "ip_vs")):
+        if Path(f"/sys/module/{name}").exists():
+            subprocess.run(["rmmod", name], check=True, timeout=60)
     kills = 0
     for before, arguments in ((GONE, WANTED), (WANTED, GONE)):
         for number in itertools.count(1, stride):

@@ -174,10 +174,18 @@ def left(users, **entries):
 
 
 def test_left_modules_are_unloaded_users_first():
-    users = {**IN_USE, "ip_vs": (2, IN_USE["ip_vs"][1])}
-    planned = left(users, ip_vs=False, ip_vs_rr=False, xt_ipvs=False)
+    planned = left(IN_USE, ip_vs=False, ip_vs_rr=False, xt_ipvs=False)
     assert shown(planned) == ["unload module ip_vs_rr", "unload module xt_ipvs", "unload module ip_vs"]
     assert "ip_vs" not in planned.steps[-1].after
+
+
+def test_ip_vs_as_a_6_12_kernel_counts_its_users_goes_unless_a_virtual_server_holds_it():
+    schedulers = [f"ip_vs_{name}" for name in ("rr", "sh", "wlc", "wrr")]
+    names = [*schedulers, "xt_ipvs"]
+    for uses, last in ((9, "ip_vs"), (10, "xt_ipvs")):
+        users = {"ip_vs": (uses, frozenset(names)), **{name: (0, frozenset()) for name in names}}
+        planned = left(users, ip_vs=False, **dict.fromkeys(names, False))
+        assert shown(planned)[-1] == f"unload module {last}"
 
 
 def test_what_is_in_use_or_was_there_before_stays():
