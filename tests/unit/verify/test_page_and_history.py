@@ -106,5 +106,5 @@ def test_load(tmp_path):
     assert history.load(str(file), named=True)["verdict"] == PROVEN
     file.write_text('{"cells": [{"id": "of an older version"}]}')
     assert history.load(str(file), named=False) is None
-    with pytest.raises(FairleadError, match="service_verify_earlier=.*is no report of this project"):
+    with pytest.raises(FairleadError, match=r"service_verify_earlier=.*is no report of this project"):
         history.load(str(file), named=True)
