@@ -265,7 +265,8 @@ def test_the_source_is_asked_once():
 
 
 @pytest.mark.parametrize(("answer", "source"), [
-    ("192.0.2.1:4711", "192.0.2.1"), ("[2001:db8::1]:4711", "2001:db8::1"), ("", ""), ("hello", "")])
+    ("192.0.2.1:4711", "192.0.2.1"), ("[2001:db8::1]:4711", "2001:db8::1"), ("", ""), ("hello", ""),
+    ("2001:db8::1", "2001:db8::1"), ("192.0.2.1", "192.0.2.1"), ("12:30:59", "")])
 def test_source_of(answer, source):
     assert source_of(answer) == source
 
