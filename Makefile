@@ -90,3 +90,7 @@ sweep-modes: lab ## Three modes on three nodes, permuted; the DaemonSets taken o
 
 sweep-preflight: lab ## Give a node each defect that preflight knows, for real, and look for its line (long)
 	@pytest -v tests/lab/test_preflight.py
+
+sweep-bootstrap: setup ## Boot a machine that settles itself, in a lab of its own, with no API server in reach
+	@bin/as-root "make sweep-bootstrap"
+	@FAIRLEAD_LAB=bootstrap pytest -v -s tests/bootstrap

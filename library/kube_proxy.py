@@ -86,6 +86,11 @@ options:
     description: Seconds that kube-proxy may take to start and write its rules once.
     type: float
     default: 180
+  wait:
+    description: Whether a kube-proxy that did not serve before is waited for. V(false) is for nodes that boot before
+      there is an API server; a restart of one that serves is waited for all the same.
+    type: bool
+    default: true
 attributes:
   check_mode:
     description: Says what would be written and started.
@@ -161,6 +166,7 @@ def get_argument_spec():
         "conntrack_owner": {"type": "str", "choices": ["node", "kube_proxy"], "default": "kube_proxy"},
         "path": {"type": "path", "default": "/etc/kubernetes/kube-proxy.yaml"},
         "timeout": {"type": "float", "default": 180},
+        "wait": {"type": "bool", "default": True},
     }
 
 
@@ -177,7 +183,7 @@ def desired_of(params):
     return service.Desired(
         mode=params["mode"], node=params["node"], config_path=params["path"], config=config.render(settings, "systemd"),
         unit=unit.render(params["binary"], params["path"]), mode_change=params["mode_change"],
-        timeout=params["timeout"], families=tuple(sorted(families)), restarts=params["restarts"],
+        timeout=params["timeout"], families=tuple(sorted(families)), restarts=params["restarts"], wait=params["wait"],
         node_object=params["hostname_override"] or platform.node(), kubeconfig=params["kubeconfig"],
         warnings=tuple(warnings))
 

@@ -9,7 +9,8 @@ module: service_apply
 short_description: Deliver objects to the API server by server-side apply, and wait until they work
 description:
   - Asks the API server by dry run what each object would become, and applies those that would change. When nothing
-    would, nothing is sent but dry runs.
+    would, nothing is sent but dry runs. A new Service that pins neither port nor address and that our own judge
+    accepts is only tried in check mode.
   - A field that was applied earlier and is no longer in the manifest is given up, so that leaving out
     C(sessionAffinity) switches it off. Fields that others set stay theirs.
   - A field that somebody else owns with another value is a conflict. It is reported with its owner and not taken.
@@ -24,9 +25,8 @@ requirements:
   - kubernetes (Python package)
 options:
   objects:
-    description: Complete manifests, for instance the C(objects) that service_manifests returns.
-    type: list
-    elements: dict
+    description: A list of complete manifests, or JSON of one, as the C(objects) that service_manifests returns.
+    type: raw
     required: true
   kubeconfig:
     description: Kubeconfig of the cluster. Without it E(KUBECONFIG) or C(~/.kube/config).
@@ -127,6 +127,8 @@ applied:
   sample: [create Namespace shop]
 """
 
+import json
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.fairlead.converge import converge
 from ansible.module_utils.fairlead.errors import FairleadError
@@ -138,7 +140,7 @@ from ansible.module_utils.fairlead.services.model import label
 
 def get_argument_spec():
     return {
-        "objects": {"type": "list", "elements": "dict", "required": True},
+        "objects": {"type": "raw", "required": True},
         "kubeconfig": {"type": "path"},
         "context": {"type": "str"},
         "field_manager": {"type": "str", "default": "fairlead"},
@@ -151,13 +153,25 @@ def get_argument_spec():
     }
 
 
+def objects(given):
+    """The list that was given, as it is or as JSON."""
+    try:
+        given = json.loads(given) if isinstance(given, str) else given
+    except ValueError as error:
+        raise FairleadError("objects", f"is not JSON: {error}", "give what service_manifests returns") from error
+    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+        raise FairleadError("objects", "is not a list of manifests", "give what service_manifests returns")
+    return given
+
+
 def run(module):
     params = module.params
     api = Api.connect(params["kubeconfig"], params["context"])
     delivery = deliver.delivery(
-        api, params["objects"], params["labels"], params["field_manager"], apply_set=params["apply_set"],
+        api, objects(params["objects"]), params["labels"], params["field_manager"], apply_set=params["apply_set"],
         prune=params["prune"], recreate=params["recreate"], force=params["force_conflicts"],
         try_all=module.check_mode)  # the same plan; check mode has the server's own word on all of it
+    params["objects"] = []  # else all of them come back with the result
     wanted = delivery.intent.wanted
     waited = [0.0]
 

@@ -50,6 +50,15 @@ options:
     type: list
     elements: dict
     default: []
+  files:
+    description:
+      - Files on the control node with manifests or lists of Services, and directories of such files, as
+        C(fairlead check) takes them. A list there may have defaults and groups of its own; O(defaults) is not for it.
+      - For thousands of Services, which cost Ansible more as variables than their judging and rendering. Findings name
+        file and line.
+    type: list
+    elements: path
+    default: []
   defaults:
     description:
       - Merged under each Service in compact form. Labels and annotations are merged key by key.
@@ -121,19 +130,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 objects:
-  description: The complete manifests in the order of delivery, as service_apply takes them.
+  description:
+    - The complete manifests in the order of delivery, as service_apply takes them.
+    - JSON in one text, since Ansible handles each value of a list of thousands of objects many times. C(from_json)
+      makes a list of it.
   returned: success
-  type: list
-  elements: dict
-  sample: [{apiVersion: v1, kind: Namespace, metadata: {name: shop}}]
-files:
-  description: The files, relative to the directory.
-  returned: success
-  type: list
-  elements: str
-  sample: [_cluster/namespace-shop.yaml, shop/service-web.yaml, kustomization.yaml]
+  type: str
+  sample: '[{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}]'
 directory:
-  description: Where they are.
+  description: Where the files are.
   returned: success
   type: str
   sample: rendered/rack1
@@ -171,6 +176,10 @@ findings:
       description: C(error) or C(advice).
       type: str
       sample: error
+    file:
+      description: Where the field stands, of an object from a file; C(line) and C(column) with it.
+      type: str
+      sample: services/rack1.yaml
 plan:
   description: The steps, or the sentence that says why there are none.
   returned: success
@@ -185,9 +194,11 @@ applied:
   sample: []
 """
 
+import json
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.fairlead.converge import converge
-from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.errors import FairleadError, missing_library
 from ansible.module_utils.fairlead.services import cluster_facts, model, render, tree, verdict
 from ansible.module_utils.fairlead.services.api import Api
 from ansible.module_utils.fairlead.services.facts import NEWEST, Facts, parse_cidrs, parse_range, parse_version
@@ -202,6 +213,7 @@ def get_argument_spec():
             "defaults": {"type": "dict", "default": {}},
             "services": {"type": "list", "elements": "dict", "default": []}}},
         "manifests": {"type": "list", "elements": "dict", "default": []},
+        "files": {"type": "list", "elements": "path", "default": []},
         "defaults": {"type": "dict", "default": {}},
         "directory": {"type": "path", "required": True},
         "kubernetes_version": {"type": "str"},
@@ -223,10 +235,25 @@ def facts(params):
     return cluster_facts.complete(given, api, version=not version, cidrs=not cidrs)
 
 
+def given(params):
+    """Everything that was given, as items, and findings on files that cannot be read."""
+    items = model.items(params["services"], params["manifests"], params["defaults"], params["groups"])
+    if not params["files"]:
+        return items, []
+    try:
+        from ansible.module_utils.fairlead.services import sources  # noqa: PLC0415 - for files alone, it takes PyYAML
+    except ImportError as error:
+        raise missing_library("PyYAML") from error
+    read, findings = sources.read(params["files"])
+    return items + read, findings
+
+
 def run(module):
     params = module.params
-    items = model.items(params["services"], params["manifests"], params["defaults"], params["groups"])
-    findings = verdict.everything(items, facts(params), parse_networks(params["allowed_external_ips"]))
+    items, unread = given(params)
+    # Ansible sends a module's arguments back with its result and walks through them; nobody needs all the Services.
+    params.update(services=[], groups=[], manifests=[])
+    findings = unread + verdict.everything(items, facts(params), parse_networks(params["allowed_external_ips"]))
     as_data = [finding.data() for finding in findings]
     if verdict.errors(findings):
         module.fail_json(msg=summary(verdict.errors(findings), "nothing was written"), findings=as_data, applied=[])
@@ -242,8 +269,7 @@ def run(module):
         plan=lambda observed: tree.plan(directory, wanted, observed),
         prepare=writer.prepare,
         apply=writer.apply,
-        report=lambda observed: {
-            "objects": objects, "files": list(wanted), "directory": directory, "findings": as_data},
+        report=lambda observed: {"objects": json.dumps(objects), "directory": directory, "findings": as_data},
     )
 
 

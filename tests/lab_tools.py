@@ -24,13 +24,14 @@ PLAYBOOK_SECONDS = 900  # a first run on emulated nodes takes about 150
 
 
 class Lab:
-    """The lab that FAIRLEAD_LAB names; it has to run."""
+    """The lab of that name, or the one that FAIRLEAD_LAB names; it has to run."""
 
-    def __init__(self) -> None:
-        self.name = os.environ.get("FAIRLEAD_LAB") or "lab"
+    def __init__(self, inventory: Path = INVENTORY, name: str = "") -> None:
+        self.inventory = inventory
+        self.name = name or os.environ.get("FAIRLEAD_LAB") or "lab"
         self.dir = ROOT / ".lab" / self.name
         self.state = json.loads((self.dir / "lab.json").read_text(encoding="utf-8"))
-        groups = yaml.safe_load((INVENTORY / "hosts.yml").read_text(encoding="utf-8"))["all"]["children"]
+        groups = yaml.safe_load((inventory / "hosts.yml").read_text(encoding="utf-8"))["all"]["children"]
         self.nodes = {name: spec["kube_proxy_mode"] for name, spec in groups["nodes"]["hosts"].items()}
         self.clients = list(groups["clients"]["hosts"])
         self._hosts = {name: spec["lab_host"] for name, spec in groups["nodes"]["hosts"].items()}
@@ -38,6 +39,11 @@ class Lab:
     @property
     def daemonset(self) -> bool:
         return self.state["inputs"]["kube_proxy"] == "daemonset"
+
+    @property
+    def control_address(self) -> str:
+        """Where the API server listens."""
+        return f"198.18.{self.state['index']}.1"
 
     def address(self, node: str, family: int = 4) -> str:
         """A node's address as it stands in a URL."""
@@ -66,7 +72,7 @@ class Lab:
             **os.environ, "FAIRLEAD_TASK_LOG": str(log), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests" / "callback_plugins"),
             "ANSIBLE_CALLBACKS_ENABLED": "task_log"}
-        argv = ["ansible-playbook", "-i", str(INVENTORY), str(ROOT / name), *words]
+        argv = ["ansible-playbook", "-i", str(self.inventory), str(ROOT / name), *words]
         done = subprocess.run(argv, cwd=ROOT, env=environment, check=False, timeout=PLAYBOOK_SECONDS,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         print(done.stdout)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 PLACES = ("etc", "run", "usr/local/lib", "usr/lib", "lib")
 
 
-@dataclass(frozen=True)
-class ConfFile:
+class ConfFile(NamedTuple):
     """One file as found. path is the one a person opens; text is "" for a masked or unreadable one."""
 
     path: str

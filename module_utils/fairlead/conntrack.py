@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.kube_proxy.modes import release
@@ -55,8 +54,7 @@ KUBE_PROXY_FIELDS = {
 ENTRY_BYTES, EXTENSION_BYTES, BUCKET_BYTES = 256, 128, 8
 
 
-@dataclass(frozen=True)
-class Wish:
+class Wish(NamedTuple):
     """What the user asked for. max and buckets 0: as kube-proxy computes them; timeouts in seconds."""
 
     kubernetes_version: str = ""

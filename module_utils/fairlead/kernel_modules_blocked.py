@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ansible.module_utils.fairlead.conf_dirs import ConfFile, read_conf_dirs
 from ansible.module_utils.fairlead.files import read_text
@@ -18,23 +18,21 @@ _NOTHING = ("false", "nologin", "true")  # programs, wherever they lie
 _CAP_SYS_MODULE = 16  # linux/capability.h
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """One parameter in an `options` line."""
 
     place: str
     value: str
 
 
-@dataclass(frozen=True)
-class Rules:
+class Rules(NamedTuple):
     """denied, replaced: file and line by module; options: by module and parameter, the last one counts; right:
     whether this process may load modules."""
 
-    denied: Mapping[str, str] = field(default_factory=dict)
-    replaced: Mapping[str, str] = field(default_factory=dict)
-    options: Mapping[str, Mapping[str, Option]] = field(default_factory=dict)
-    cmdline: Mapping[str, str] = field(default_factory=dict)
+    denied: Mapping[str, str] = {}
+    replaced: Mapping[str, str] = {}
+    options: Mapping[str, Mapping[str, Option]] = {}
+    cmdline: Mapping[str, str] = {}
     right: bool = True
 
 

@@ -3,8 +3,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.module_utils.fairlead.errors import FairleadError
 
@@ -12,13 +11,12 @@ PATH = "/var/lib/fairlead/kernel_modules.json"
 _VERSION = 1
 
 
-@dataclass(frozen=True)
-class Journal:
+class Journal(NamedTuple):
     """modules: whether it was in the kernel when we came; parameters: their values then (None: not shown, or not
     there)."""
 
-    modules: Mapping[str, bool] = field(default_factory=dict)
-    parameters: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+    modules: Mapping[str, bool] = {}
+    parameters: Mapping[str, Mapping[str, str | None]] = {}
 
     def with_new(self, modules: Mapping[str, bool], parameters: Mapping[str, Mapping[str, str | None]]) -> Journal:
         """With entries for what is not in it yet; an entry is made once."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ansible.module_utils.fairlead import kernel_modules_config as config
 from ansible.module_utils.fairlead.files import read_text
@@ -27,16 +27,14 @@ RENAMED = {
 }
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """One module: its state, and the name that this kernel knows it by (another one for aliases)."""
 
     state: str
     name: str
 
 
-@dataclass(frozen=True)
-class Kernel:
+class Kernel(NamedTuple):
     """The running kernel as far as modules are concerned."""
 
     release: str

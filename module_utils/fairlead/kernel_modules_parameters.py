@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.module_utils.fairlead.conntrack import rounded
 from ansible.module_utils.fairlead.errors import FairleadError
@@ -21,8 +20,7 @@ _TRUE, _FALSE = ("Y", "y", "1", "on"), ("N", "n", "0", "off")  # kstrtobool()
 Parameters = Mapping[str, Mapping[str, str]]
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """One parameter of a module in the kernel. value: None when the kernel does not show it."""
 
     value: str | None

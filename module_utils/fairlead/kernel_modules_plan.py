@@ -6,7 +6,7 @@ the modules; then the file for boot, since a name that cannot be loaded now must
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ansible.module_utils.fairlead import files
 from ansible.module_utils.fairlead import kernel_modules_journal as journals
@@ -19,21 +19,19 @@ from ansible.module_utils.fairlead.kernel_modules_observe import BUILTIN, LOADAB
 from ansible.module_utils.fairlead.plan import Plan, Step
 
 
-@dataclass(frozen=True)
-class Desired:
+class Desired(NamedTuple):
     """What the user asked for, worked out. No names: everything of ours goes."""
 
     mode: str
     names: tuple[str, ...]
     path: str
-    parameters: module_parameters.Parameters = field(default_factory=dict)
+    parameters: Mapping[str, Mapping[str, str]] = {}
     unload: bool = False
     options_path: str = module_parameters.PATH
     journal: str = journals.PATH
 
 
-@dataclass(frozen=True)
-class Observed:
+class Observed(NamedTuple):
     """The node: its kernel, our files, the parameters in the kernel, who uses which module, and what forbids
     loading."""
 
@@ -41,9 +39,9 @@ class Observed:
     file: str | None
     options: str | None = None
     journal: str | None = None
-    parameters: Mapping[str, Mapping[str, module_parameters.Found]] = field(default_factory=dict)
-    users: Mapping[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
-    rules: Rules = field(default_factory=Rules)
+    parameters: Mapping[str, Mapping[str, module_parameters.Found]] = {}
+    users: Mapping[str, tuple[int, frozenset[str]]] = {}
+    rules: Rules = Rules()
 
 
 def check_path(path: str) -> str:

@@ -1,12 +1,10 @@
 """What a module means to do, as data: made by pure functions, shown in check mode, executed by apply()."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One change to one thing.
 
     action: imperative verb ("load", "write", "set", "restart")
@@ -29,13 +27,12 @@ class Step:
         return f"{self.action} {self.target}"
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """Ordered steps; `unchanged` is the sentence that says why there are none."""
 
     steps: tuple[Step, ...] = ()
     unchanged: str = "nothing to do"
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:

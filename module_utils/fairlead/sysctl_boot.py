@@ -17,8 +17,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from ansible.module_utils.fairlead.conf_dirs import ConfFile, read_conf_dirs
 from ansible.module_utils.fairlead.files import read_text
@@ -36,8 +36,7 @@ _BLANKS = " \t\n\r"
 _GLOB = re.compile(r"[*?\[]")
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One assignment. path is below /proc/sys and may be a pattern; value None takes the key out of patterns."""
 
     file: str

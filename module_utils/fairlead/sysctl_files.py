@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ansible.module_utils.fairlead import conntrack, sysctl_journal, sysctl_lists
 from ansible.module_utils.fairlead.conf_dirs import replaced
@@ -24,8 +24,7 @@ UDEV = "/etc/udev/rules.d/90-fairlead.rules"
 _SYSTEMD_SYSCTL = "/lib/systemd/systemd-sysctl"  # where it lies, or a link leads, on every distribution
 
 
-@dataclass(frozen=True)
-class Desired:
+class Desired(NamedTuple):
     """What the user asked for: the settings and where they are kept."""
 
     parsed: Parsed

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.module_utils.fairlead import sysctl_lists
 from ansible.module_utils.fairlead.errors import FairleadError
@@ -36,8 +35,7 @@ SIDE_EFFECTS = {
 }
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One key. live: its value before us (None: not there yet); boot: what other files of sysctl.d gave it then (None:
     nothing); asked and compare: what we want now; side: values of the keys that change with it."""
 
@@ -45,7 +43,7 @@ class Entry:
     boot: str | None
     asked: str
     compare: str
-    side: Mapping[str, str] = field(default_factory=dict)
+    side: Mapping[str, str] = {}
 
     @property
     def added(self) -> str:
@@ -93,12 +91,12 @@ def begun(entry: Entry | None, setting: Setting, live: str | None, boot: str | N
         asked = sysctl_lists.union(entry.asked, asked)
     elif setting.compare == entry.compare and setting.compare != EXACT:
         asked = wanted_value(setting, entry.asked)
-    return replace(entry, asked=asked, compare=setting.compare)
+    return entry._replace(asked=asked, compare=setting.compare)
 
 
 def settled(entry: Entry, setting: Setting) -> Entry:
     """The entry once the kernel has what is asked: of a list, only that is still there because of us."""
-    return replace(entry, asked=setting.value) if setting.compare == INCLUDES else entry
+    return entry._replace(asked=setting.value) if setting.compare == INCLUDES else entry
 
 
 def earlier_value(setting_path: str, entry: Entry, live: str, boot: str | None) -> str | None:

@@ -5,7 +5,7 @@ import errno
 import glob
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ansible.module_utils.fairlead import conntrack, sysctl_journal
 from ansible.module_utils.fairlead.conf_dirs import ConfFile
@@ -51,8 +51,7 @@ _REMEDIES = {
 }
 
 
-@dataclass(frozen=True)
-class Observed:
+class Observed(NamedTuple):
     """The node.
 
     live:    values by path, of the wanted keys and of those in the journal (None: there is no such key)
@@ -66,10 +65,10 @@ class Observed:
 
     live: Mapping[str, str | None]
     files: Mapping[str, str | None]
-    unreadable: Mapping[str, str] = field(default_factory=dict)
+    unreadable: Mapping[str, str] = {}
     kernel: Kernel | None = None
-    first: Mapping[str, str] = field(default_factory=dict)
-    side: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    first: Mapping[str, str] = {}
+    side: Mapping[str, Mapping[str, str]] = {}
     boot: tuple[ConfFile, ...] = ()
     procps: tuple[ConfFile, ...] = ()
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ansible.module_utils.fairlead import sysctl_lists
@@ -20,8 +19,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # all but the tab
 _FIRST = ("ip_forward", "forwarding", "disable_ipv6")
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """One wanted key. path is below /proc/sys; key is how the drop-in spells it. late: the module that brings it may
     come after us, so that its absence is no error."""
 
@@ -35,8 +33,7 @@ class Setting:
         return path_key(self.path)
 
 
-@dataclass(frozen=True)
-class Parsed:
+class Parsed(NamedTuple):
     """What the user wrote: the settings in the order in which they apply, and all that is wrong with the
     rest."""
 

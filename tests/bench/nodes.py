@@ -41,7 +41,7 @@ def inventory(place: Path, count: int) -> Path:
     hosts = {name: {"ansible_host": NODE} for name in names}
     common = {"ansible_user": "root", "ansible_python_interpreter": "/usr/bin/python3", "kube_proxy_mode": "nftables",
               "ansible_ssh_common_args": f"-F {ROOT}/.lab/{LAB}/ssh_config",
-              "ansible_control_path": f"{place}/%C-{count}"}
+              "ansible_control_path": f"{place}/%%C-{count}"}
     path = place / f"{count}.json"
     path.write_text(json.dumps({"all": {"children": {"nodes": {"hosts": hosts, "vars": common}}}}), encoding="utf-8")
     return path

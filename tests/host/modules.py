@@ -10,6 +10,7 @@ import json
 import os
 import runpy
 import signal
+import subprocess
 import sys
 import traceback
 from pathlib import Path
@@ -18,8 +19,8 @@ from typing import Any
 from ansible.module_utils import basic
 
 LIBRARY = Path(__file__).resolve().parents[2] / "library"
-# Every system call by which our modules change something or make it last. open() with O_CREAT leaves an empty temporary
-# file, which the next fsync stands for.
+# Every system call by which our modules change something or make it last; so does the start of a program. open() with
+# O_CREAT leaves an empty temporary file, which the next fsync stands for.
 EFFECTS = ("write", "pwrite", "rename", "unlink", "fsync", "fchmod", "makedirs")
 
 
@@ -54,6 +55,7 @@ def _become(name: str, arguments: dict[str, Any], check: bool, kill_at: int | No
             left = itertools.count(kill_at, -1)
             for effect in EFFECTS:
                 setattr(os, effect, _counted(getattr(os, effect), left))
+            subprocess.Popen = _counted(subprocess.Popen, left)  # modprobe and rmmod
         runpy.run_path(str(LIBRARY / f"{name}.py"), run_name="__main__")
     except SystemExit:
         sys.stdout.flush()

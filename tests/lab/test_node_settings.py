@@ -82,7 +82,7 @@ def damaged(machine):
 
 
 def test_drift_names_the_value_and_the_file_with_its_line(lab, node):
-    assert lab.playbook("playbooks/drift.yml").ok
+    assert lab.playbook("playbooks/drift.yml", "--limit", "nodes").ok
     with damaged(lab.machine(node)):
         drift = lab.playbook("playbooks/drift.yml", "--limit", node)
         assert not drift.ok

@@ -136,7 +136,7 @@ class Bench:
         return self.module("kube_proxy", {
             "mode": mode, "mode_change": mode_change, "node": "node1", "kubernetes_version": "1.37.2",
             "kubeconfig": "/etc/kubernetes/kube-proxy.kubeconfig", "cluster_cidrs": list(POD_RANGES),
-            "hostname_override": "node1", "config": {"conntrack": {"maxPerCore": 0, "min": 0}}, "timeout": 120, **more})
+            "hostname_override": "node1", "config": {"conntrack": {"maxPerCore": 0, "min": 0}}, "timeout": 300, **more})
 
     def live(self, mode: str, **more: Any) -> dict[str, Any]:
         """A live change as module kube_proxy makes it, with more words to the guard, which only tests have: `pauses`

@@ -28,14 +28,15 @@ def main() -> None:
     program.parent.mkdir(parents=True, exist_ok=True)
     program.touch()
     subprocess.run(["mount", "--bind", kube_proxy, program], check=True)
-    (tree / "usr/bin/systemctl").unlink()
-    shutil.copyfile(systemctl, tree / "usr/bin/systemctl")
-    (tree / "usr/bin/systemctl").chmod(0o755)
+    for called in ("systemctl", "systemd-run"):
+        (tree / "usr/bin" / called).unlink()
+        shutil.copyfile(systemctl, tree / "usr/bin" / called)
+        (tree / "usr/bin" / called).chmod(0o755)
     for target, kind in (("proc", "proc"), ("run", "tmpfs"), ("tmp", "tmpfs")):
         subprocess.run(["mount", "-t", kind, kind, tree / target], check=True)
     subprocess.run(["mount", "--rbind", "/dev", tree / "dev"], check=True)
     subprocess.run(["mount", "--rbind", "/sys", tree / "sys"], check=True)
-    for each in ("etc/kubernetes", "var/lib/fairlead", "var/log"):
+    for each in ("etc/kubernetes", "var/lib/fairlead", "var/log", "run/systemd/system"):
         (tree / each).mkdir(parents=True, exist_ok=True)
     socket.sethostname("node1")
     os.chroot(tree)

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Stands in for systemctl on a namespace node, which has no systemd: one unit at a time, by its real unit file."""
+"""Stands in for systemctl and systemd-run on a namespace node, which has no systemd: by the real unit file."""
 from __future__ import annotations
 
 import os
@@ -45,7 +45,16 @@ def stop(unit: str) -> None:
         time.sleep(0.02)
 
 
+def run(argv: list[str]) -> None:
+    """As systemd-run does: outside of the caller's session."""
+    with open(os.devnull, "r+b") as nothing:
+        subprocess.Popen(argv, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True, cwd="/")
+
+
 def main() -> int:
+    if sys.argv[0].endswith("systemd-run"):
+        run(sys.argv[sys.argv.index("--") + 1:])
+        return 0
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
     STATE.mkdir(exist_ok=True)
     verb, unit = words[0], words[1] if len(words) > 1 else ""
@@ -60,7 +69,7 @@ def main() -> int:
             stop(unit)
         if verb != "stop":
             start(unit)
-    elif verb != "daemon-reload":
+    elif verb not in ("daemon-reload", "reset-failed"):
         print(f"the stand-in for systemctl does not know {verb}", file=sys.stderr)
         return 1
     return 0

@@ -14,6 +14,7 @@ import json
 import os
 import random
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -130,14 +131,20 @@ def main() -> int:
     random_ = random.Random(seed)
     documents = [kube_proxy_cases.case(random_) for _ in range(asked.cases)]
     documents += [] if asked.no_gates else every_gate()
-    started, stages, wrong = time.monotonic(), collections.Counter(), 0
+    stages, wrong, seconds = collections.Counter(), 0, {"ours": [], "kube-proxy": []}
     with tempfile.TemporaryDirectory(prefix="fairlead-parity-") as place, \
             concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
 
         def both(number: int) -> tuple[tuple[str, list[str]], tuple[str, list[str]]]:
             own = Path(place) / str(number)
             own.mkdir()
-            return ours(documents[number]), real(binary, documents[number], str(own))
+            begun = time.perf_counter()
+            we = ours(documents[number])
+            between = time.perf_counter()
+            they = real(binary, documents[number], str(own))
+            seconds["ours"].append(between - begun)
+            seconds["kube-proxy"].append(time.perf_counter() - between)
+            return we, they
 
         for document, (we, they) in zip(documents, pool.map(both, range(len(documents)))):
             stages[they[0] or "accepted"] += 1
@@ -145,7 +152,9 @@ def main() -> int:
                 wrong += 1
                 print(f"DIFFERENT: {json.dumps(document)}\n  kube-proxy: {they}\n  ours:       {we}")
     told = ", ".join(f"{number} {stage}" for stage, number in sorted(stages.items()))
-    print(f"{len(documents)} configurations ({told}), {wrong} judged differently, {time.monotonic() - started:.1f} s")
+    print(f"{len(documents)} configurations ({told}), {wrong} judged differently")
+    medians = (f"{who} {statistics.median(each) * 1000:.1f} ms" for who, each in seconds.items())
+    print(f"median of one: {', '.join(medians)}")
     return 1 if wrong else 0
 
 

@@ -36,11 +36,12 @@ OWNERS = [[OWNER], [{}], [{**OWNER, "apiVersion": ""}], [{**OWNER, "apiVersion":
           [{**OWNER, "controller": True}, {**OWNER, "controller": True}], [{**OWNER, "controller": "true"}]]
 TIMES = ["2026-11-25T20:00:00Z", "2026-11-25T20:00:00.5Z", "2026-11-25T20:00:00+01:00", "2026-11-25", "", 1, None,
          "2026-13-25T20:00:00Z", "2026-11-25t20:00:00Z", "2026-11-25 20:00:00"]
+# No manager of more than 128 bytes: docs/service-verdicts.md says what is not judged.
 _MANAGED = {"manager": "a", "operation": "Update", "apiVersion": "v1", "time": "2026-11-25T20:00:00Z",
             "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:type": {}}}}
 MANAGED_FIELDS = [[], None, {}, [None], [{}], [_MANAGED], [_MANAGED, _MANAGED]] + [[{**_MANAGED, **more}] for more in (
     {"operation": "x"}, {"operation": "Apply"}, {"fieldsType": "x"}, {"fieldsV1": {"x": 1}}, {"fieldsV1": []},
-    {"fieldsV1": "x"}, {"fieldsV1": None}, {"apiVersion": "v9"}, {"time": "x"}, {"manager": "a" * 200},
+    {"fieldsV1": "x"}, {"fieldsV1": None}, {"apiVersion": "v9"}, {"time": "x"},
     {"subresource": "status"}, {"x": 1})]
 # Of every type, for any field.
 ODD = [None, "", "x", "1", "true", 0, 1, -1, 1.0, 1.5, 1e21, 2**31, 2**63, 2**64, True, False, [], [None], ["x"], [1],

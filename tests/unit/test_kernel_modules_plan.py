@@ -1,8 +1,6 @@
 """From wanted and found modules to steps."""
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from ansible.module_utils.fairlead.command import Result
 from ansible.module_utils.fairlead.errors import FairleadError
@@ -42,7 +40,7 @@ def settled(wish: Desired, node: Kernel, **more) -> Observed:
     """The node after a run."""
     fresh = Observed(node, file_text(wish, node), **more)
     steps = [step for step in plan(wish, fresh).steps if step.target == JOURNAL]
-    return dataclasses.replace(fresh, journal=steps[-1].after if steps else None)
+    return fresh._replace(journal=steps[-1].after if steps else None)
 
 
 def test_fresh_node_loads_what_is_loadable_then_writes():
@@ -64,7 +62,7 @@ def test_nothing_to_do():
 
 def test_a_file_changed_by_hand_is_written_again():
     node, wish = kernel({"ip_vs": "loaded"}), desired("ip_vs")
-    by_hand = dataclasses.replace(settled(wish, node), file=file_text(wish, node) + "nfs\n")
+    by_hand = settled(wish, node)._replace(file=file_text(wish, node) + "nfs\n")
     assert plan(wish, by_hand).describe() == [f"write {PATH}"]
 
 
@@ -157,7 +155,7 @@ def test_one_reason_stands_once():
 
 def test_a_loaded_module_that_boot_will_not_load_is_a_warning():
     node, wish = kernel({"c": "loaded"}), desired("c")
-    found = plan(wish, dataclasses.replace(settled(wish, node), rules=Rules(denied={"c": "/etc/modprobe.d/x.conf:3"})))
+    found = plan(wish, settled(wish, node)._replace(rules=Rules(denied={"c": "/etc/modprobe.d/x.conf:3"})))
     assert not found.changed
     assert found.warnings == (
         "module c: /etc/modprobe.d/x.conf:3 keeps it from being loaded at boot; remove that line",)

@@ -37,6 +37,12 @@ def add_clients(family: Family, clients: dict[str, dict[str, int]], pins: dict[s
                    for name, found in sorted(clients.items()) if found and pins[name].family == family.name)
 
 
+def leave(family: Family, part: Part) -> str:
+    """The commands after which the bridge no longer serves a Service; kube-proxy's rules then do."""
+    return "".join(f"delete element {family.ip} {TABLE} {name} {{ {key} }}\n" for name, key in part.elements
+                   if name.endswith("frontends"))
+
+
 def change(family: Family, old: Part, new: Part) -> str:
     """The transaction from one state of a Service's part to the next; "" when nothing differs.
 

@@ -25,7 +25,7 @@ OWNED = {
 }
 UNDO = {
     "systemd": "# To undo: systemctl disable --now kube-proxy, then remove this file and kube-proxy.service.",
-    "daemonset": "# To undo: take the label fairlead.dev/kube-proxy-mode from the nodes; kubeadm's pods return.",
+    "daemonset": "# To undo: run the role with kube_proxy_deployment: kubeadm; kubeadm's own pods return.",
 }
 
 

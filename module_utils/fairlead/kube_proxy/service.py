@@ -23,6 +23,7 @@ class Desired:
     families: "IPv4", "IPv6": those whose rules must have been written before a start counts as done
     node_object: name of the Node object; kubeconfig: kube-proxy's, for a live change
     restarts: HOLD leaves a running kube-proxy and its files alone, for its turn
+    wait: whether a kube-proxy that did not serve before is waited for
     """
 
     mode: str
@@ -37,6 +38,7 @@ class Desired:
     kubeconfig: str = ""
     restarts: str = NOW
     warnings: tuple[str, ...] = ()
+    wait: bool = True
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     elif observed.active and (steps or (running and running != desired.mode)):
         before = {step.target: step.before for step in steps if step.action == "write"}
         steps.append(Step("restart", unit.NAME, f"running in {running or 'unknown'} mode",
-                          f"running in {desired.mode} mode with this configuration", (running or desired.mode, before)))
+                          f"running in {desired.mode} mode with this configuration", (running, before)))
     if desired.restarts == HOLD and any(step.action in INTERRUPTS for step in steps):
         return Plan(unchanged="a restart is due, and waits for its turn")
     return Plan(tuple(steps), unchanged=f"kube-proxy runs in {desired.mode} mode as configured",
@@ -140,13 +142,16 @@ def apply(desired: Desired, step: Step, commands: Commands) -> None:
             timeout=desired.timeout), commands)
     else:
         commands.check(["systemctl", step.action, unit.NAME], timeout=60)
+        if not desired.wait and not (step.data and step.data[0]):
+            return
         try:
             _wait(desired, commands)
         except FairleadError as error:
             if step.action != "restart" or not any(step.data[1].values()):
                 raise
-            raise FairleadError(error.field, f"{error.problem}. {go_back(desired, *step.data, commands)}", error.remedy,
-                                error.value) from error
+            running, before = step.data
+            outcome = go_back(desired, running or desired.mode, before, commands)
+            raise FairleadError(error.field, f"{error.problem}. {outcome}", error.remedy, error.value) from error
 
 
 def go_back(desired: Desired, mode: str, before: dict[str, str], commands: Commands) -> str:

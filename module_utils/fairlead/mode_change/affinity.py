@@ -74,18 +74,17 @@ def ticks_per_second(timer_list: str, uptime: float) -> int:
 
 
 def of_sets(pins: dict[str, Pin], names: dict[str, str], table: str, commands: Commands) -> Clients:
-    """What nftables sets remember. names: pin -> set. One nft for all sets of a family would list every rule."""
+    """What nftables sets remember. names: pin -> set. One nft for all sets of a table, without its rules and maps."""
     found: Clients = {}
-    for pin, name in names.items():
-        family = "ip" if pins[pin].family == "IPv4" else "ip6"
-        listed = commands.run(["nft", "--json", "list", "set", family, table, name])
-        if not listed.ok:
-            continue  # kube-proxy has not made it, so nobody is in it
-        entries = [item["set"].get("elem", []) for item in json.loads(listed.stdout)["nftables"] if "set" in item]
-        clients = {entry["elem"]["val"]: entry["elem"].get("expires", pins[pin].seconds)
-                   for entry in entries[0] if isinstance(entry, dict)} if entries else {}
-        if clients:
-            found[pin] = clients
+    for family, ip in (("IPv4", "ip"), ("IPv6", "ip6")):
+        own = {names[name]: name for name, pin in pins.items() if pin.family == family}
+        listed = commands.run(["nft", "--json", "list", "sets", "table", ip, table], timeout=60) if own else None
+        if listed is None or not listed.ok:
+            continue  # no such table, so nobody is remembered
+        for item in json.loads(listed.stdout)["nftables"]:
+            name = own.get(item.get("set", {}).get("name", ""))
+            if name and item["set"].get("elem"):
+                found[name] = {entry["elem"]["val"]: entry["elem"]["expires"] for entry in item["set"]["elem"]}
     return found
 
 

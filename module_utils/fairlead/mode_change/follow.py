@@ -81,6 +81,17 @@ class Bridge:
         if text:
             self._nft(text)
 
+    def leave_affinity(self) -> None:
+        """Serve Services with affinity no more: their new clients are the new mode's, so that nobody is remembered by
+        the bridge after its sets were read for the last time."""
+        text = ""
+        for family in self.facts.families:
+            for (of, _name), part in list(self.parts.items()):
+                if of == family.name and part.pins:
+                    text += table.leave(family, part)
+        if text:
+            self._nft(text)
+
     def present(self) -> bool:
         return all(self._commands.run(["nft", "list", "chain", family.ip, table.TABLE, "services"]).ok
                    for family in self.facts.families)

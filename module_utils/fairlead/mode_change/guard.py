@@ -27,11 +27,12 @@ from ansible.module_utils.fairlead.mode_change.journal import BACK, DONE, STUCK,
 PAUSE_SECONDS = 5.0  # between two attempts to get back to the old mode
 ATTEMPTS = 60
 STOP_SECONDS = 60.0
+PATIENCE_SECONDS = 5.0  # somebody who only looks holds the lock for a moment
 
 
 class Change:
     """request: from, to (modes), old, new (texts of the configuration file), path, node, kubeconfig, families, configz
-    (what the old kube-proxy ran with), timeout (seconds for a first sync)."""
+    (what the old kube-proxy ran with), timeout (seconds for a first sync), resumed (an earlier guard was killed)."""
 
     def __init__(self, request: dict[str, Any], journal: Journal, commands: Commands) -> None:
         self._state, self._journal, self._commands = request, journal, commands
@@ -46,6 +47,9 @@ class Change:
     def run(self) -> None:
         try:
             self._observe()
+            if self._is_there():
+                self._end(DONE, self._settle())
+                return
             self._bring_bridge()
         except FairleadError as error:
             self._end(BACK, f"nothing was changed: {error}")
@@ -70,6 +74,12 @@ class Change:
                                      facts.reject_addresses)
         self._bridge = Bridge(access, self._facts, self._commands, self._journal.say)
         self._bridge.read()
+
+    def _is_there(self) -> bool:
+        """Whether a change that was left had only its last phases before it, or a boot has completed it."""
+        running, text = ask.ask().mode, files.read_text(self._state["path"])
+        return bool(self._state.get("resumed")) and running == self._state["to"] and text == self._state["new"] and (
+            not self._bridge.present())
 
     def _bring_bridge(self) -> None:
         bridge = self._bridge
@@ -103,6 +113,8 @@ class Change:
         known = self._carry(new, {})
         self._phase("unbridge")
         self._bridge.stop()
+        if self._bridge.present():
+            self._bridge.leave_affinity()
         self._carry(new, known, last=True)
         if self._bridge.present() and not self._state.get("without_bridge"):
             raise FairleadError(table.TABLE, "is still there although nft removed it", "look at nft list tables")
@@ -193,7 +205,7 @@ class Change:
 def main() -> None:
     """The guard's process: python3 guard.zip PLACE."""
     journal = Journal(sys.argv[1])
-    descriptor = journal.take()
+    descriptor = journal.take(PATIENCE_SECONDS)
     change = Change(journal.read(), journal, Commands())
     signal.signal(signal.SIGTERM, change.abort)
     try:

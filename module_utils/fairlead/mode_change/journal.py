@@ -25,7 +25,8 @@ class Journal:
         return f"{self._place}/lock"
 
     def begin(self, request: dict[str, Any]) -> None:
-        files.write_text(f"{self._place}/journal.log", "", 0o600)
+        if not request.get("resumed"):
+            files.write_text(f"{self._place}/journal.log", "", 0o600)
         self.write({**request, "outcome": OPEN, "phase": "begun", "begun": time.time(), "phases": {}})
 
     def read(self) -> dict[str, Any] | None:
@@ -51,16 +52,20 @@ class Journal:
     def log(self) -> list[str]:
         return (files.read_text(f"{self._place}/journal.log") or "").splitlines()
 
-    def take(self) -> int:
+    def take(self, patience: float = 0.0) -> int:
         """Hold the node's change; the descriptor. The kernel gives it back when the process ends, however it ends."""
         descriptor = os.open(self.lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(descriptor)
-            raise FairleadError(self.lock_path, "another change of this node's mode is under way",
-                                "wait until it has ended; journal.log beside it says how far it is") from error
-        return descriptor
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return descriptor
+            except OSError as error:
+                if time.monotonic() >= deadline:
+                    os.close(descriptor)
+                    raise FairleadError(self.lock_path, "another change of this node's mode is under way",
+                                        "wait until it has ended; journal.log beside it says how far it is") from error
+            time.sleep(0.05)
 
     def busy(self) -> bool:
         """Whether a guard is at work."""

@@ -6,11 +6,9 @@ Service with its endpoints and the masquerade rule, seen twice in a row.
 """
 from __future__ import annotations
 
-import json
-import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ansible.module_utils.fairlead.bridge.layout import Part
@@ -20,11 +18,12 @@ from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.kube_proxy import ask
 
 POLL_SECONDS = 0.2
-SAMPLE = 25  # Services whose endpoints are looked up one by one in nftables mode
 LISTING_SECONDS = 120.0
 Parts = dict[tuple[str, str], Part]
 _FRONT = re.compile(r"-A KUBE-SERVICES -d ([^/ ]+)/\d+ -p (\w+) .*--dport (\d+) -j KUBE-")
-_TARGET = re.compile(r"--to-destination (\S+)")
+_VERDICT = re.compile(r"(\S+ \. \S+ \. \d+)(?: comment \"[^\"]*\")? : goto (\S+?)[,\s]")
+# A rule of an endpoint's chain says in its comment whose it is: "namespace/name:port".
+_TARGET = re.compile(r'-A KUBE-SEP-.*--comment "?([^":\s]+).*--to-destination (\S+)')
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,9 @@ def _iptables(family: Family, parts: dict[str, Part], commands: Commands) -> str
     program = "iptables-save" if family.name == "IPv4" else "ip6tables-save"
     text = commands.check([program, "-t", "nat"], timeout=LISTING_SECONDS).stdout
     fronts = {" . ".join(found) for found in _FRONT.findall(text)}
-    targets = set(_TARGET.findall(text))
+    targets: dict[str, set[str]] = {}
+    for of, place in _TARGET.findall(text):
+        targets.setdefault(of, set()).add(place)
     if "-j MASQUERADE" not in text:
         return "the masquerade rule"
     for name, part in parts.items():
@@ -91,40 +92,42 @@ def _iptables(family: Family, parts: dict[str, Part], commands: Commands) -> str
         if lacking:
             return f"{name} at {min(lacking)}"
         lacking = {f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-                   for address, port in _endpoints(part)} - targets
+                   for address, port in _endpoints(part)} - targets.get(name, set())
         if lacking:
             return f"{name}'s endpoint {min(lacking)}"
     return ""
 
 
 def _nftables(family: Family, parts: dict[str, Part], commands: Commands) -> str:
-    table = [family.ip, "kube-proxy"]
-    listed = commands.run(["nft", "--json", "list", "map", *table, "service-ips"], timeout=LISTING_SECONDS)
+    """One listing of the whole table: nft reads all of it for a single chain too, which took seconds for each."""
+    listed = commands.run(["nft", "list", "table", family.ip, "kube-proxy"], timeout=LISTING_SECONDS)
     if not listed.ok:
-        return "the map service-ips"
-    found = next(item["map"].get("elem", []) for item in json.loads(listed.stdout)["nftables"] if "map" in item)
-    chains = {" . ".join(map(str, _key(key))): next(iter(verdict.values()))["target"] for key, verdict in found}
+        return "the table kube-proxy"
+    blocks = dict(_blocks(listed.stdout))
+    fronts = dict(_VERDICT.findall(blocks.get("map service-ips", "")))
+    if "masquerade" not in blocks.get("chain masquerading", ""):
+        return "the masquerade rule"
     for name, part in parts.items():
-        lacking = _served(part) - set(chains)
+        lacking = _served(part) - set(fronts)
         if lacking:
             return f"{name} at {min(lacking)}"
-    if "masquerade" not in commands.run(["nft", "list", "chain", *table, "masquerading"]).stdout:
-        return "the masquerade rule"
-    for name in random.sample(sorted(parts), min(SAMPLE, len(parts))):
-        for front in _served(parts[name]):
-            if chains[front].startswith("service-"):
-                text = commands.run(["nft", "list", "chain", *table, chains[front]]).stdout
-                absent = [address for address in _inside(parts[name], front)
-                          if address not in text and address.replace(":", ".") not in text]
-                if absent:
-                    return f"{name}'s endpoint {absent[0]}"
+        for front in _served(part):
+            rules = blocks.get(f"chain {fronts[front]}", "")
+            absent = [address for address in _inside(part, front) if fronts[front].startswith("service-")
+                      and address not in rules and address.replace(":", ".") not in rules]
+            if absent:
+                return f"{name}'s endpoint {absent[0]}"
     return ""
 
 
-def _key(key: object) -> list[object]:
-    """The parts of a map's key, which is an object with a comment where kube-proxy put one."""
-    plain = key["elem"]["val"] if isinstance(key, dict) and "elem" in key else key
-    return plain["concat"]
+def _blocks(text: str) -> Iterator[tuple[str, str]]:
+    """("chain NAME", its text) of every chain, map and set of a table as nft prints it."""
+    for block in text.split("\n\n"):
+        head, _, body = block.strip().removeprefix("table ").partition(" {\n")
+        if head.startswith("ip"):  # the first block stands behind the table's own head
+            head, _, body = body.partition(" {\n")
+            head = head.strip().rpartition("\n")[2]
+        yield head.strip(), body
 
 
 def _served(part: Part) -> set[str]:

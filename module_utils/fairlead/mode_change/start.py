@@ -17,6 +17,7 @@ from ansible.module_utils.fairlead.mode_change.journal import BACK, DONE, OPEN, 
 OURS = "ansible.module_utils.fairlead"
 UNIT = "fairlead-mode-change"
 POLL_SECONDS = 0.2
+LOOK_SECONDS = 0.3
 SPARE_SECONDS = 120.0  # for all phases beside the two first syncs
 MAIN = f"from {OURS}.mode_change.guard import main\nmain()\n"
 CAN = ("iptables", "nftables")
@@ -29,7 +30,7 @@ def request(*, running: str, mode: str, old: str, new: str, path: str, node: str
     earlier = unfinished()
     asked = {"to": mode, "new": new, "path": path, "node": node, "kubeconfig": kubeconfig, "timeout": timeout}
     if earlier:
-        return {**{key: earlier[key] for key in ("from", "old", "configz", "families")}, **asked}
+        return {**{key: earlier[key] for key in ("from", "old", "configz", "families")}, **asked, "resumed": True}
     for each in (running, mode):
         if each not in CAN:
             raise FairleadError("kube_proxy_mode_change", "a live change into or out of ipvs mode is not there yet",
@@ -43,12 +44,16 @@ def request(*, running: str, mode: str, old: str, new: str, path: str, node: str
 
 
 def unfinished(place: str = PLACE) -> dict[str, Any] | None:
-    """The state of a change whose guard was killed, or that could not get back: its bridge may still be there."""
+    """The state of a change whose guard was killed, or that could not get back: its bridge may still be there.
+
+    Raises FairleadError while a guard is at work: kube-proxy may be stopped just now, and is not to be started.
+    """
     journal = Journal(place)
     state = journal.read()
     if state is None or state["outcome"] not in (OPEN, STUCK):
         return None
-    return None if journal.busy() else state
+    os.close(journal.take(LOOK_SECONDS))
+    return state
 
 
 def change(wished: dict[str, Any], commands: Commands, place: str = PLACE) -> dict[str, Any]:

@@ -89,6 +89,7 @@ def _selected(manifest: Manifest, spec: Manifest, workloads: dict[Any, list[Work
         yield from _target_ports(spec, chosen)
         return
     elsewhere = [one for some in workloads.values() for one in some if one.has(selector)]
+    here = [one for one in here if one.labels]
     near = [one for one in here if any(one.labels.get(key) == value for key, value in selector.items())] or here
     fix = (f"write namespace: {elsewhere[0].namespace}, where {elsewhere[0].label} has these labels" if elsewhere
            else f"write labels of {near[0].label}: {near[0].shown()}" if near

@@ -44,11 +44,13 @@ class Finding:
 
     def words(self) -> str:
         fix = f" {self.fix[:1].upper()}{self.fix[1:]}." if self.fix else ""
-        return plain(f"{self.item} {self.object}: {self.field}: {self.message}.{fix}", SENTENCE_LENGTH)
+        place = f"{self.file}:{self.line}:{self.column}" if self.file else self.item
+        parts = [f"{place} {self.object}".rstrip(), self.field, self.message]
+        return plain(f"{': '.join(filter(None, parts))}.{fix}", SENTENCE_LENGTH)
 
-    def data(self) -> dict[str, str]:
+    def data(self) -> dict[str, Any]:
         """As a module returns it: an object from variables has no place in a file."""
-        return {key: value for key, value in asdict(self).items() if key not in _PLACE}
+        return {key: value for key, value in asdict(self).items() if self.file or key not in _PLACE}
 
 
 def required(field: str, fix: str, detail: str = "") -> Finding:

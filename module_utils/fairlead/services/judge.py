@@ -86,7 +86,7 @@ def _other(manifest: Manifest) -> Iterator[Finding]:
 def _server_filled(manifest: Manifest) -> Iterator[Finding]:
     metadata = manifest.get("metadata")
     for field in schema.SERVER_FILLED:
-        if isinstance(metadata, dict) and field in metadata:
+        if isinstance(metadata, dict) and metadata.get(field) is not None:
             yield Finding(f"metadata.{field}", "Forbidden", "Forbidden: is filled in by the API server",
                           "remove it; it is left out of the file", ADVICE)
 
@@ -108,12 +108,19 @@ def _identity(manifest: Manifest) -> Iterator[Finding]:
 def _name(manifest: Manifest) -> Iterator[Finding]:
     metadata = manifest["metadata"]
     name, namespace = metadata.get("name"), metadata.get("namespace")
-    rule = names.dns_1123_label if manifest["kind"] == "Namespace" else names.dns_1123_subdomain
-    for problem in rule(name) if name else ():
+    for problem in _name_problems(manifest["apiVersion"], manifest["kind"], name) if name else ():
         yield invalid("metadata.name", name, problem, "write a name like my-name")
     if namespace is not None:
         for problem in names.dns_1123_label(namespace):
             yield invalid("metadata.namespace", namespace, problem, "write the name of a namespace")
+
+
+def _name_problems(version: str, kind: str, name: str) -> tuple[str, ...]:
+    """Most kinds are named like hosts; those of RBAC may have any name that fits into a URL (system:node). Control
+    characters are accepted there too, but no file can be named so."""
+    if version.startswith("rbac.authorization.k8s.io/"):
+        return names.path_segment(name, False) or (() if name.isprintable() else ("must be printable",))
+    return (names.dns_1123_label if kind == "Namespace" else names.dns_1123_subdomain)(name)
 
 
 def _explained(finding: Finding) -> Finding:

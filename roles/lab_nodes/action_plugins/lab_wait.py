@@ -9,8 +9,8 @@ Arguments
     deadline:    seconds for all of them
     accelerator: what lab_accelerator_info found
 A node whose virtual machine ended or whose kernel panicked fails at once; the message names the console log.
-The API server believes a node Ready for most of a minute after its power was cut, so only what kubelet reported after the
-virtual machine started counts.
+The API server believes a node Ready for most of a minute after its power was cut, so only what kubelet reported after
+the virtual machine started counts.
 """
 from __future__ import annotations
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
@@ -188,6 +189,20 @@ def test_it_runs_from_the_checkout_without_ansible(tmp_path):
          tmp_path / "a.yaml"], capture_output=True, text=True, timeout=60, check=False).stderr
     for heavy in ("ansible.release", "kubernetes", "jinja2", "urllib3"):
         assert f" {heavy}\n" not in imports
+
+
+def test_it_runs_from_a_clone_without_an_environment(tmp_path):
+    """As pre-commit has it."""
+    for part in ("bin", "module_utils"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "a.yaml").write_text(BAD)
+    (tmp_path / "poor").mkdir()
+    (tmp_path / "poor/python3").symlink_to("/bin/false")  # a Python that lacks PyYAML says no as well
+    for first, status in ((f"{ROOT}/.venv/bin", 1), (tmp_path / "poor", 2)):
+        done = subprocess.run([tmp_path / "bin/fairlead", "check", "a.yaml"], cwd=tmp_path, timeout=60, check=False,
+                              env={"PATH": f"{first}:{os.environ['PATH']}"}, capture_output=True, text=True)
+        assert done.returncode == status
+        assert ("PyYAML" in done.stderr) == (status == 2)
 
 
 def test_the_pre_commit_hooks_name_what_there_is():

@@ -1,7 +1,6 @@
 """The verdict on configurations; tests/parity holds the same rules against the real kube-proxy."""
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -36,18 +35,18 @@ def test_ambiguous_addresses_are_refused_beside_errors():
     assert {finding.field for finding in wrong} == {"clusterCIDR", "oomScoreAdj"}
 
 
-def test_all_fields_are_judged_within_50_ms():
-    document = {}
+def test_every_field_with_its_default_is_sound():
+    document = dict(SOUND)
     for path, field in leaves():
+        if field.default is None:
+            continue
         below = document
         *blocks, name = path.split(".")
         for block in blocks:
             below = below.setdefault(block, {})
         below[name] = SOUND.get(path, field.default)
     document.update(nodePortAddresses=["primary"], featureGates={"KubeProxyIPVS": True})
-    started = time.perf_counter()
-    judge_configuration(document)
-    assert time.perf_counter() - started < 0.05
+    assert not refused(judge_configuration(document))
 
 
 @pytest.mark.parametrize(("text", "nanoseconds"), [

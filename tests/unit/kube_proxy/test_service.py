@@ -122,3 +122,14 @@ def test_a_configuration_that_does_not_serve_goes_back(tmp_path, monkeypatch, ol
 def test_a_first_start_has_nothing_to_go_back_to(monkeypatch):
     steps = plan(desired(), observed(None, config=None, unit=None, enabled=False)).steps
     assert (steps[-1].action, steps[-1].data) == ("start", None)
+
+
+@pytest.mark.parametrize(("have", "waits"), [
+    (observed(None), 0), (observed(None, active=True, config="old"), 0), (observed("nftables", config="old"), 1)])
+def test_without_waiting_only_a_proxy_that_serves_is_waited_for(monkeypatch, have, waits):
+    waited = []
+    monkeypatch.setattr(ask, "wait_until_serving", lambda mode, _families, _timeout: waited.append(mode))
+    wish, systemd = desired(wait=False), Systemd()
+    service.apply(wish, plan(wish, have).steps[-1], systemd)
+    assert len(waited) == waits
+    assert systemd.ran

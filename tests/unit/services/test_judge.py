@@ -81,7 +81,8 @@ def test_what_is_not_a_range(text):
 
 
 def test_what_the_server_fills_in_is_advice():
-    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "uid": "1"}}
+    metadata = {"name": "a", "uid": "1", "creationTimestamp": None}
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
     found = everything(model.items([], [manifest], {}), CLUSTER)
     assert [(f.field, f.level) for f in found] == [("metadata.uid", ADVICE)]
     assert errors(found) == []

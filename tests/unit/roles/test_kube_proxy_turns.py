@@ -1,0 +1,130 @@
+"""Role kube_proxy takes nodes one after the other and ends at the first that does not serve.
+
+Ansible and the role are real; the modules are stand-ins that write down each call. The same on real nodes, with the
+real modules, is tests/lab/test_modes.py and test_take_over.py.
+"""
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+NODES = ("n1", "n2", "n3")
+MODULE = '''#!{python}
+# WANT_JSON
+import json, sys
+args = json.load(open(sys.argv[1]))
+plan = json.load(open("{plan}"))
+name = "{name}"
+words = [name] + [str(args[key]) for key in ("node", "restarts", "label", "wait_for_mode", "owner", "after_moves")
+                  if args.get(key) not in (None, "")]
+with open("{log}", "a") as log:
+    log.write(" ".join(words) + "\\n")
+result = {{"changed": False}}
+if name == "kube_proxy" and args["restarts"] == "hold":
+    due = args["node"] in plan["due"]
+    given = {{key: value for key, value in args.items() if not key.startswith("_")}}
+    result["restart_due"] = {{**given, "restarts": "now"}} if due else {{}}
+if name == "kube_proxy" and args["restarts"] == "now":
+    result = {{"changed": True, "failed": args["node"] in plan["bad"], "msg": "did not serve. The node went back"}}
+if name == "kube_proxy_info":
+    result["mode"] = "iptables"
+    if args.get("wait_for_mode") == "nftables" and plan["bad"]:
+        result = {{"failed": True, "msg": "did not serve in nftables mode"}}
+if name == "kube_proxy_daemonset":
+    result["due"] = [] if args.get("after_moves") else [
+        {{"node": node, "label": "nftables-1", "mode": "nftables", "label_before": "", "mode_before": "iptables"}}
+        for node in plan["due"]]
+print(json.dumps(result))
+'''
+MODULES = ("kube_proxy", "kube_proxy_leftovers", "kube_proxy_info", "kube_proxy_daemonset", "kube_proxy_daemonset_move")
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run the role on three nodes; (status, output, calls in order)."""
+    (tmp_path / "library").mkdir()
+    for name in MODULES:
+        text = MODULE.format(python=sys.executable, plan=tmp_path / "plan.json", log=tmp_path / "calls", name=name)
+        (tmp_path / "library" / f"{name}.py").write_text(text)
+    variables = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    (tmp_path / "hosts.json").write_text(json.dumps({"all": {"hosts": dict.fromkeys(NODES, variables)}}))
+    (tmp_path / "play.json").write_text(json.dumps([{"hosts": "all", "gather_facts": False, "roles": ["kube_proxy"]}]))
+
+    def call(deployment, due, bad=(), check=False):
+        (tmp_path / "plan.json").write_text(json.dumps({"due": list(due), "bad": list(bad)}))
+        (tmp_path / "calls").write_text("")
+        wish = json.dumps({"kube_proxy_deployment": deployment, "kube_proxy_kubernetes_version": "1.37.2",
+                           "kube_proxy_cluster_cidrs": ["10.244.0.0/16"]})
+        argv = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(tmp_path / "hosts.json"),
+                str(tmp_path / "play.json"), "--extra-vars", wish, *(["--check"] if check else [])]
+        environment = {
+            **os.environ, "ANSIBLE_LIBRARY": str(tmp_path / "library"), "ANSIBLE_ROLES_PATH": str(ROOT / "roles"),
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+        done = subprocess.run(argv, cwd=tmp_path, env=environment, check=False, timeout=1200, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return done.returncode, done.stdout, (tmp_path / "calls").read_text().splitlines()
+
+    return call
+
+
+def test_restarts_take_turns(run):
+    status, output, calls = run("systemd", due=("n1", "n3"))
+    assert status == 0, output
+    assert sorted(calls[:3]) == [f"kube_proxy {node} hold" for node in NODES]
+    assert calls[3:] == ["kube_proxy n1 now", "kube_proxy n3 now"]
+
+
+def test_nothing_to_restart_is_one_round_trip_for_each_node(run):
+    status, output, calls = run("systemd", due=())
+    assert status == 0, output
+    assert sorted(calls) == [f"kube_proxy {node} hold" for node in NODES]
+
+
+def test_a_node_that_does_not_serve_ends_the_run(run):
+    status, output, calls = run("systemd", due=NODES, bad=("n1",))
+    assert status != 0
+    assert "went back" in output
+    assert calls[3:] == ["kube_proxy n1 now"]
+
+
+def test_moves_take_turns_and_end_with_a_clean_up(run):
+    status, output, calls = run("daemonset", due=("n1", "n2"))
+    assert status == 0, output
+    assert calls[3:] == [
+        "kube_proxy_daemonset fairlead",
+        "kube_proxy_daemonset_move n1 nftables-1", "kube_proxy_info nftables",
+        "kube_proxy_daemonset_move n2 nftables-1", "kube_proxy_info nftables",
+        "kube_proxy_daemonset fairlead True"]
+
+
+def test_check_mode_predicts_the_moves_and_waits_for_nothing(run):
+    status, output, calls = run("daemonset", due=("n1",), check=True)
+    assert status == 0, output
+    assert calls[3:] == ["kube_proxy_daemonset fairlead", "kube_proxy_daemonset_move n1 nftables-1",
+                         "kube_proxy_daemonset fairlead True"]
+
+
+def test_nothing_to_move_is_one_round_trip_for_each_node_and_one_for_all(run):
+    status, output, calls = run("daemonset", due=())
+    assert status == 0, output
+    assert calls == ["kube_proxy_info"] * 3 + ["kube_proxy_daemonset fairlead"]
+
+
+def test_a_pod_that_does_not_serve_is_moved_back_and_ends_the_run(run):
+    status, output, calls = run("daemonset", due=NODES, bad=("n1",))
+    assert status != 0
+    assert "n1 did not serve in nftables mode and went back to iptables mode" in output
+    assert calls[4:] == ["kube_proxy_daemonset_move n1 nftables-1", "kube_proxy_info nftables",
+                         "kube_proxy_daemonset_move n1", "kube_proxy_info iptables"]
+
+
+def test_the_way_back_asks_for_kubeadms_objects(run):
+    status, output, calls = run("kubeadm", due=())
+    assert status == 0, output
+    assert calls[3:] == ["kube_proxy_daemonset kubeadm"]
