@@ -125,12 +125,12 @@ def _courses(cells: list[dict[str, Any]]) -> str:
     own.sort(key=lambda cell: cell["verdict"] == PROVEN)
     rows = [[_th(f"{cell['client']} to {cell['address']} port {cell['port']}"),
              f"<td>{SIGNS[cell['verdict']]}</td>",
-             "<td>" + " → ".join(f"{_text(pod)}: {int(count)}" for pod, count in cell["seen"]["course"]) + "</td>"]
+             "<td>" + " → ".join(f"{_text(pod)} {int(count)} times" for pod, count in cell["seen"]["course"]) + "</td>"]
             for cell in own[:MOST_COURSES]]
     if not rows:
         return "<p>No Service with affinity was asked.</p>"
     more = f"<p>and {len(own) - MOST_COURSES} more, in the JSON</p>" if len(own) > MOST_COURSES else ""
-    return _table(["client and address", "", "which pod answered how often in a row"], rows) + more
+    return _table(["client and address", "", "which pod answered, in turn"], rows) + more
 
 
 def _by(cells: Iterable[dict[str, Any]], key) -> dict[str, list[dict[str, Any]]]:
@@ -147,8 +147,8 @@ def _section(title: str, body: str) -> str:
 def _table(heads: list[str], rows: list[list[str]], kind: str = "") -> str:
     head = "".join(f'<th scope="col"><span>{_text(word)}</span></th>' for word in heads)
     body = "\n".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-    return (f'<div class="scroll"><table class="{kind}"><thead><tr>{head}</tr></thead>'
-            f"<tbody>{body}</tbody></table></div>")
+    table = f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="scroll">{table}</div>'
 
 
 def _list(lines: Iterable[str]) -> str:

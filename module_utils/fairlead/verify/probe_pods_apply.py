@@ -53,10 +53,10 @@ class ProbePods:
             if not _passes(answer):
                 self.api.granted(answer, f"create {step.target}")
             if time.monotonic() >= end:
-                raise FairleadError(
-                    self.api.host,
-                    f"still refuses to create {step.target} after {PATIENCE_SECONDS:g} s: {reason(answer)}",
-                    "look at kube-controller-manager, which removes namespaces and makes ServiceAccounts")
+                raise FairleadError(self.api.host, f"still refuses to create {step.target} after "
+                                    f"{PATIENCE_SECONDS:g} s: {reason(answer)}",
+                                    "look at kube-controller-manager, which removes namespaces and makes "
+                                    "ServiceAccounts")
             time.sleep(LOOK_EVERY)
 
     def _create(self, item: dict[str, Any]) -> Answer:
