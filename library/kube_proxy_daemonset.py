@@ -35,7 +35,8 @@ options:
     type: dict
     required: true
   after_moves:
-    description: Plan as if every move that is due had been made, so that check mode too names what is removed then.
+    description: Also remove what no node uses, although moves are due. In check mode the moves count as made, so that it
+      names what the real run removes.
     type: bool
     default: false
   mode_change:
@@ -141,7 +142,7 @@ def get_argument_spec():
     }
 
 
-def desired_of(params):
+def desired_of(params, predicting):
     """What the options ask for, as the planner takes it."""
     configs, warnings = {}, []
     for mode in sorted(set(params["nodes"].values())):
@@ -152,23 +153,24 @@ def desired_of(params):
             extra=params["config"], conntrack_owner=params["conntrack_owner"]), "daemonset")
         warnings += config.check(configs[mode], params["kubernetes_version"])
     return daemonset.Desired(params["nodes"], params["serving"], configs, params["mode_change"],
-                             after_moves=params["after_moves"], warnings=tuple(warnings))
+                             clean_up=params["after_moves"], assume_moved=predicting, warnings=tuple(warnings))
 
 
-def returning(params, observed):
+def returning(params, observed, predicting):
     """The way back: every node in the mode of kubeadm's own configuration."""
     mode = daemonset.kubeadm_mode(observed.kubeadm_config, params["kubernetes_version"])
     return daemonset.Desired(dict.fromkeys(params["nodes"], mode), params["serving"], {}, params["mode_change"],
-                             returning=True, after_moves=params["after_moves"])
+                             returning=True, clean_up=params["after_moves"], assume_moved=predicting)
 
 
 def run(module):
     params = module.params
-    ours = desired_of(params) if params["owner"] == "fairlead" else None
+    predicting = module.check_mode and params["after_moves"]
+    ours = desired_of(params, predicting) if params["owner"] == "fairlead" else None
     cluster = Cluster(params["kubeconfig"], params["timeout"])
 
     def desired(observed):
-        return ours or returning(params, observed)
+        return ours or returning(params, observed, predicting)
 
     converge(
         module,

@@ -33,7 +33,8 @@ class Desired:
     """nodes: node -> mode; serving: node -> mode that answers there, "none" for none; configs: mode -> file text.
 
     returning: every node goes back to kubeadm's own DaemonSet; nodes then holds the mode of kubeadm's configuration
-    after_moves: plan as if every move that is due had been made
+    clean_up: this is the call after the moves
+    assume_moved: plan as if every due move had been made. For check mode only: what a node uses is never removed
     """
 
     nodes: dict[str, str]
@@ -41,7 +42,8 @@ class Desired:
     configs: dict[str, str]
     mode_change: str
     returning: bool = False
-    after_moves: bool = False
+    clean_up: bool = False
+    assume_moved: bool = False
     warnings: tuple[str, ...] = ()
 
 
@@ -85,9 +87,9 @@ def plan(desired: Desired, observed: Observed) -> Plan:
                               before="runs on every node", after=f"runs on nodes without {LABEL}"))
     labels = {name for name in observed.labels.values() if name}
     moves = due(desired, observed)
-    if desired.after_moves:
+    if desired.assume_moved:
         labels = set(_after(observed.labels, moves)) - {""}
-    if desired.after_moves or not moves:
+    if desired.clean_up or not moves:
         kept = {*map(name_of, labels), *(one["metadata"]["name"] for _map, one in wanted.values())}
         steps += _removals(observed, kept)
         if desired.returning and not labels and BEFORE in _annotations(observed.kubeadm):

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 from ansible.module_utils.fairlead.errors import FairleadError
@@ -115,12 +116,21 @@ def test_another_configuration_is_another_place_and_the_old_one_goes_when_the_no
                                               "create DaemonSet kube-proxy-nftables"]
     assert [move.node for move in due(changed, have)] == ["n1"]
     moved = done(changed, have)
-    after = Desired(wish.nodes, wish.serving, changed.configs, "refuse", after_moves=True)
+    after = Desired(wish.nodes, wish.serving, changed.configs, "refuse", clean_up=True)
     removals = plan(after, moved)
     assert described(removals) == ["remove DaemonSet kube-proxy-nftables", "remove ConfigMap kube-proxy-nftables"]
     # Check mode sees the node still there, and predicts the same.
-    predicted = [step.describe() for step in plan(after, have).steps if step.action == "remove"]
+    assumed = replace(after, assume_moved=True)
+    predicted = [step.describe() for step in plan(assumed, have).steps if step.action == "remove"]
     assert predicted == [step.describe() for step in removals.steps]
+
+
+def test_what_a_node_still_uses_is_never_removed_when_its_move_was_not_made():
+    wish = desired({"n1": "nftables", "n2": "iptables"})
+    have = done(wish, fresh())
+    changed = replace(wish, configs={**wish.configs, "nftables": "c"}, clean_up=True)
+    assert [move.node for move in due(changed, have)] == ["n1"]
+    assert [step.target for step in plan(changed, have).steps if step.action == "remove"] == []
 
 
 def test_a_foreign_object_of_a_similar_name_stays():
@@ -140,7 +150,7 @@ def test_the_way_back_leaves_kubeadms_objects_as_they_were():
     assert [(move.node, move.label, move.mode) for move in due(back, have)] == [
         ("n1", "", "iptables"), ("n2", "", "iptables")]
     moved = done(back, have)
-    end = done(Desired(back.nodes, EVERYWHERE, {}, "restart", returning=True, after_moves=True), moved)
+    end = done(Desired(back.nodes, EVERYWHERE, {}, "restart", returning=True, clean_up=True), moved)
     assert end.daemon_sets == {"kube-proxy": {**KUBEADM, "metadata": {"name": "kube-proxy", "annotations": {}}}}
     assert end.config_maps == {"kube-proxy": CONFIG}
 
@@ -148,7 +158,8 @@ def test_the_way_back_leaves_kubeadms_objects_as_they_were():
 def test_the_way_back_waits_for_a_node_that_serves_in_another_mode():
     have = done(desired(EVERYWHERE, "restart"), fresh())
     serving = {"n1": "nftables", "n2": "iptables"}
-    back = Desired(dict.fromkeys(serving, "iptables"), serving, {}, "refuse", returning=True, after_moves=True)
+    back = Desired(dict.fromkeys(serving, "iptables"), serving, {}, "refuse", returning=True, clean_up=True,
+                   assume_moved=True)
     planned = plan(back, have)
     assert described(planned) == ["remove DaemonSet kube-proxy-iptables", "remove ConfigMap kube-proxy-iptables"]
     assert "n1" in planned.warnings[0]
