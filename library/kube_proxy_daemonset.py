@@ -35,8 +35,8 @@ options:
     type: dict
     required: true
   after_moves:
-    description: Also remove what no node uses, although moves are due. In check mode the moves count as made, so that it
-      names what the real run removes.
+    description: Also remove what no node uses, although moves are due. In check mode the moves count as made, so that
+      it names what the real run removes.
     type: bool
     default: false
   mode_change:

@@ -98,7 +98,7 @@ class ApiServer:
                 self._connection.request(method, path, text and text.encode(), headers)
                 answer = self._connection.getresponse()
                 return answer.status, json.loads(answer.read())
-            except (http.client.HTTPException, ConnectionError) as error:
+            except (http.client.HTTPException, ConnectionError, ssl.SSLEOFError) as error:
                 self._connection = None
                 if attempt == 2 and isinstance(error, http.client.RemoteDisconnected):
                     return 500, {"message": "the API server closed the connection without an answer: it panicked"}

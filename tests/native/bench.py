@@ -92,11 +92,12 @@ class Bench:
         for item in objects:
             create(item)
 
-    def kube_proxy_config(self, mode: str, **extra: Any) -> str:
+    def kube_proxy_config(self, mode: str, node_port_addresses: tuple[str, ...] = (), **extra: Any) -> str:
         """The text of its configuration file, as role kube_proxy writes it."""
         return config.render(config.Settings(
             mode=mode, kubeconfig="/etc/kubernetes/kube-proxy.kubeconfig", cluster_cidrs=POD_RANGES,
-            hostname_override="node1", extra={"conntrack": {"maxPerCore": 0, "min": 0}, **extra}), "systemd")
+            hostname_override="node1", node_port_addresses=tuple(node_port_addresses),
+            extra={"conntrack": {"maxPerCore": 0, "min": 0}, **extra}), "systemd")
 
     def start_kube_proxy(self, mode: str, **extra: Any) -> None:
         """Write its files, start it, and wait until it has written its rules once."""

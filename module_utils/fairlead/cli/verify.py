@@ -27,7 +27,7 @@ _HERE = "this machine"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--inventory", metavar="FILE",
-                        help="ask from all its clients and nodes (playbooks/verify.yml); without it from here")
+                        help="ask from all its clients and nodes (playbooks/verify.yml); without it from this machine")
     inputs.add_kubeconfig(parser, "of the cluster, when there is no inventory ($KUBECONFIG or ~/.kube/config)")
     parser.add_argument("--selector", default="app.kubernetes.io/managed-by=fairlead", metavar="LABELS",
                         help="labels of the Services to prove (app.kubernetes.io/managed-by=fairlead); '' means all")
@@ -84,18 +84,21 @@ def _by_playbook(arguments: argparse.Namespace) -> dict[str, Any]:
         wishes = {"service_verify_report_path": file, "service_verify_selector": arguments.selector,
                   "service_verify_path": arguments.path, "service_verify_connections": arguments.connections,
                   "service_verify_patience": arguments.patience}
-        places = {"kubeconfig": arguments.kubeconfig, "page_path": arguments.page, "earlier": arguments.earlier}
-        wishes |= {f"service_verify_{name}": os.path.abspath(value) for name, value in places.items() if value}
-        program = Path(sys.executable).with_name("ansible-playbook")
-        argv = [str(program), "-i", os.path.abspath(arguments.inventory), "playbooks/verify.yml",
-                "-e", json.dumps(wishes)]
-        try:
-            subprocess.run(argv, cwd=ROOT, check=False, env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")})
-        except OSError as error:
-            raise FairleadError(str(program), f"cannot be run: {error.strerror}",
-                                "run make setup in the checkout") from error
+        files = {"kubeconfig": arguments.kubeconfig, "page_path": arguments.page, "earlier": arguments.earlier}
+        wishes |= {f"service_verify_{name}": os.path.abspath(path) for name, path in files.items() if path}
+        _play(os.path.abspath(arguments.inventory), wishes)
         try:
             fresh = os.path.getmtime(file) >= started - 1
             return json.loads(Path(file).read_text(encoding="utf-8")) if fresh else {"verdict": ""}
         except (OSError, ValueError):
             return {"verdict": ""}
+
+
+def _play(inventory: str, wishes: dict[str, Any]) -> None:
+    program = Path(sys.executable).with_name("ansible-playbook")
+    argv = [str(program), "-i", inventory, "playbooks/verify.yml", "-e", json.dumps(wishes)]
+    try:
+        subprocess.run(argv, cwd=ROOT, check=False, env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")})
+    except OSError as error:
+        raise FairleadError(str(program), f"cannot be run: {error.strerror}",
+                            "run make setup in the checkout") from error

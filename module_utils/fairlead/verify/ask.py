@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import re
 import socket
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ansible.module_utils.fairlead.verify.words import plain
 
@@ -87,8 +88,11 @@ def failures(timeout: float):
 
 
 def source_of(answer: str) -> str:
-    """The address in "192.0.2.1:4711" or "[2001:db8::1]:4711", as agnhost answers to clientip."""
-    return answer.rpartition(":")[0].strip("[]")
+    """The address in "192.0.2.1:4711" or "[2001:db8::1]:4711", as agnhost answers to clientip; without a port, too."""
+    for found in (answer, answer.rpartition(":")[0].strip("[]")):
+        with suppress(ValueError):
+            return str(ipaddress.ip_address(found))
+    return ""
 
 
 def _complete(answer: bytes) -> bool:

@@ -56,12 +56,13 @@ class Proxies:
         """Whether node ports are offered at this address of the node.
 
         Without nodePortAddresses, iptables and ipvs mode take every address, nftables mode the primary ones
-        (KEP-3866).
+        (KEP-3866). Networks of one family say nothing of the other, of which every address is then taken.
         """
         wanted = self.node_port_addresses.get(node.name)
         if (not wanted and self.modes.get(node.name) == "nftables") or wanted == ["primary"]:
             return address in node.primary
-        return not wanted or any(_within(address, cidr) for cidr in wanted)
+        networks = [cidr for cidr in wanted or () if (":" in cidr) == (":" in address)]
+        return not networks or any(_within(address, cidr) for cidr in networks)
 
 
 def places(target: Target, nodes: list[Node], client: Client) -> list[Place]:
@@ -131,12 +132,12 @@ def _answer(pods: tuple[Pod, ...], ready: tuple[Pod, ...], target: Target) -> Ex
 
 
 def _refused_source(client: Client, place: Place, target: Target) -> Expectation | None:
-    """loadBalancerSourceRanges, which hold at the load balancer's addresses only."""
-    if place.kind != BALANCER or not target.source_ranges:
+    """loadBalancerSourceRanges, which hold at the load balancer's addresses only, and for families that they name."""
+    if place.kind != BALANCER:
         return None
     ranges = [cidr for cidr in target.source_ranges if (":" in cidr) == (":" in place.address)]
     own = [address for address in client.sources if family(address) == family(place.address)]
-    if any(cidr.endswith("/0") for cidr in ranges):
+    if not ranges or any(cidr.endswith("/0") for cidr in ranges):
         return None
     if not own:
         return Expectation(EITHER, _names(target.pods[family(place.address)]), ANY,

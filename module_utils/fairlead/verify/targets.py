@@ -142,7 +142,7 @@ def _target(name: str, item: Object, port: Object, own: list[Object], nodes: lis
         affinity=spec.get("sessionAffinity") == "ClientIP",
         external_local=spec.get("externalTrafficPolicy") == "Local",
         internal_local=spec.get("internalTrafficPolicy") == "Local",
-        whole=not _prefers_near(item),
+        whole=not _prefers_near(item, own),
         cluster_ips=tuple(spec.get("clusterIPs") or filter(None, [spec.get("clusterIP")])),
         balancer_ips=tuple(entry["ip"] for entry in _ingress(item) if entry.get("ip")),
         external_ips=tuple(spec.get("externalIPs") or ()),
@@ -156,8 +156,10 @@ def _ingress(item: Object) -> list[Object]:
     return item.get("status", {}).get("loadBalancer", {}).get("ingress") or []
 
 
-def _prefers_near(service: Object) -> bool:
-    """kube-proxy may leave some ready pods out, by zone or node."""
+def _prefers_near(service: Object, own: list[Object]) -> bool:
+    """kube-proxy may leave some ready pods out, by zone or node: it follows hints wherever they come from."""
+    if any(endpoint.get("hints") for item in own for endpoint in item.get("endpoints") or []):
+        return True
     annotations = service["metadata"].get("annotations") or {}
     return bool(service["spec"].get("trafficDistribution")
                 or annotations.get("service.kubernetes.io/topology-mode", "").lower() == "auto")

@@ -1,0 +1,38 @@
+"""fairlead verify, as far as no cluster is needed; tests/api has the rest."""
+from __future__ import annotations
+
+import os
+
+import pytest
+from ansible.module_utils.fairlead.cli import verify
+
+
+def test_no_kubeconfig_could_not_tell(fairlead, tmp_path):
+    said = fairlead("verify", "--kubeconfig", tmp_path / "none")
+    assert said.status == 2
+    assert "cannot be used" in said.err
+
+
+@pytest.mark.parametrize(("written", "status"), [
+    ('{"verdict": "proven"}', 0), ('{"verdict": "disproven"}', 1), ('{"verdict": "unknown"}', 2), ("half a {", 2),
+    (None, 2)])
+def test_the_playbooks_report_decides(fairlead, tmp_path, monkeypatch, written, status):
+    report = tmp_path / "verify.json"
+
+    def play(inventory, wishes):
+        assert inventory == "/hosts.yml"
+        assert wishes["service_verify_report_path"] == str(report)
+        assert "service_verify_kubeconfig" not in wishes
+        if written is not None:
+            report.write_text(written)
+
+    monkeypatch.setattr(verify, "_play", play)
+    assert fairlead("verify", "--inventory", "/hosts.yml", "--report", report).status == status
+
+
+def test_the_report_of_an_earlier_run_is_not_taken_for_this_ones(fairlead, tmp_path, monkeypatch):
+    report = tmp_path / "verify.json"
+    report.write_text('{"verdict": "proven"}')
+    os.utime(report, (1, 1))
+    monkeypatch.setattr(verify, "_play", lambda inventory, wishes: None)
+    assert fairlead("verify", "--inventory", "/hosts.yml", "--report", report).status == 2
