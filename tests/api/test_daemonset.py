@@ -105,7 +105,9 @@ def cluster(built, server, kubeconfig, kubectl, controllers):
          "--kubernetes-version=v1.37.2", "--apiserver-advertise-address=192.0.2.1"],
         capture_output=True, text=True, check=True, timeout=60).stdout
     kubectl("apply", "--filename", "-", stdin=manifest)
-    return Cluster(str(kubeconfig), 60)
+    yield Cluster(str(kubeconfig), 60)
+    # Other modules use the same API server, and a node that is not Ready is something that they report.
+    kubectl("delete", "nodes", *NODES, "--wait=false")
 
 
 def pods(server) -> dict[str, str]:
