@@ -94,3 +94,6 @@ sweep-preflight: lab ## Give a node each defect that preflight knows, for real, 
 sweep-bootstrap: setup ## Boot a machine that settles itself, in a lab of its own, with no API server in reach
 	@bin/as-root "make sweep-bootstrap"
 	@FAIRLEAD_LAB=bootstrap pytest -v -s tests/bootstrap
+
+sweep-page: setup ## Look at the report's page in a headless Chromium; pictures in build/page (REPORT=file.json)
+	@pytest -v -s tests/page

@@ -92,15 +92,16 @@ def promise(seen: Observed, clients: list[Client], question: cells.Question) -> 
                             "select at least one Service that these clients can reach")
     return {
         "nodes": [{"name": node.name, "addresses": list(node.addresses), "ready": node.ready, "kernel": node.kernel,
-                   "kubernetes": node.kubernetes} for node in seen.nodes],
-        "services": [_service(target) for target in found],
+                   "kubernetes": node.kubernetes, "wished_mode": question.proxies.modes.get(node.name) or ""}
+                  for node in seen.nodes],
+        "services": [described(target) for target in found],
         "unproven": unproven + _out_of_reach(found, matrix),
         "cells": matrix,
         "tasks": cells.tasks_of(clients, matrix),
     }
 
 
-def _service(target: targets.Target) -> dict[str, Any]:
+def described(target: targets.Target) -> dict[str, Any]:
     return {"service": target.service, "port": target.port, "node_port": target.node_port,
             "protocol": target.protocol, "affinity": target.affinity, "families": list(target.families),
             "pods": sorted({pod.answer for pods in target.pods.values() for pod in pods})}

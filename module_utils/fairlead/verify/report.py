@@ -149,6 +149,9 @@ def _notes(expected: dict[str, Any], nodes: list[dict[str, Any]], absent: dict[s
             notes.append(f"{node['name']}: the node is not Ready")
         if all(not check["of"] for check in node["checks"].values()):
             notes.append(f"{node['name']}: has no InternalIP in a family of these Services; nothing was probed on it")
+        if node.get("wished_mode") and node["mode"] not in (node["wished_mode"], "none", UNKNOWN):
+            notes.append(f"{node['name']}: kube-proxy runs in {node['mode']} mode, the inventory wishes "
+                         f"{node['wished_mode']}")
         if node["mode"] == "none":
             notes.append(f"{node['name']}: no kube-proxy answers; what still works are the rules it left behind")
         elif node["healthy"] is False:

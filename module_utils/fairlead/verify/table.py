@@ -16,6 +16,7 @@ WIDEST = 400  # characters of a line
 # What must be equal for two failures to be told as one.
 BY_CHECK = ("node", "check", "verdict")
 BY_SERVICE = (*BY_CHECK, "service", "port", "protocol", "reason")
+BY_REASON = ("verdict", "service", "protocol", "reason")  # a doubt that is not a node's
 
 Line = dict[str, str]  # text; verdict, which decides the colour
 
@@ -55,10 +56,16 @@ def _nodes(report: dict[str, Any]) -> list[Line]:
     checks = checks_shown(report)
     rows = [(["node", "kernel", "Kubernetes", "mode", *checks], "")]
     for node in report["nodes"]:
-        rows.append(([node["name"], node["kernel"], node["kubernetes"], node["mode"],
+        rows.append(([node["name"], node["kernel"], node["kubernetes"], mode(node),
                       *(shown(node["checks"][check]) for check in checks)],
                      worst(check["verdict"] for check in node["checks"].values())))
     return _aligned(rows)
+
+
+def mode(node: dict[str, Any]) -> str:
+    """The mode that kube-proxy says it runs in, and the one that the inventory wishes where they differ."""
+    wished = node.get("wished_mode")
+    return node["mode"] if not wished or node["mode"] in (wished, UNKNOWN) else f"{node['mode']} (wished: {wished})"
 
 
 def _clients(report: dict[str, Any]) -> list[Line]:
@@ -81,11 +88,15 @@ def shown(check: dict[str, Any]) -> str:
 
 
 def grouped(failures: list[dict[str, Any]], by: tuple[str, ...] = BY_SERVICE) -> list[dict[str, Any]]:
-    """The same fault seen by many clients at many addresses is told once; disproofs come first."""
+    """The same fault seen by many clients at many addresses is told once, a doubt about a Service once for all nodes;
+    disproofs come first."""
     groups: dict[tuple, dict[str, Any]] = {}
     for failure in failures:
-        key = tuple(failure[name] for name in by)
-        group = groups.setdefault(key, {**failure, "clients": {}, "addresses": {}, "services": {}, "reasons": {}})
+        same = BY_REASON if by == BY_SERVICE and failure["verdict"] == UNKNOWN else by
+        key = tuple(failure[name] for name in same)
+        group = groups.setdefault(key, {**failure, **{name: {} for name in (
+            "nodes", "checks", "clients", "addresses", "services", "reasons")}})
+        group["nodes"][failure["node"]] = group["checks"][failure["check"]] = True
         group["clients"][failure["client"]] = failure["kind"]
         group["addresses"][failure["address"]] = True
         group["services"][f"{failure['service']} {failure['port']}/{failure['protocol']}"] = True
@@ -97,8 +108,9 @@ def headline(group: dict[str, Any]) -> str:
     detail = f" ({group['client']}: {group['detail']})" if group["detail"] else ""
     others = len(group["reasons"]) - 1
     more = f"; and {others} other reason{'s' if others > 1 else ''}" if others else ""
-    return (f"{group['node']} {group['check']} {WORDS[group['verdict']]}: {listed(group['services'])} "
-            f"from {who(group['clients'])}: {group['reason']}{detail}{more}")
+    where = f"{listed(group['nodes'])} {listed(group['checks'])} {WORDS[group['verdict']]}"
+    return (f"{where}: {listed(group['services'])} from {who(group['clients'])}: "
+            f"{group['reason']}{detail}{more}")
 
 
 def who(clients: dict[str, str]) -> str:
