@@ -66,8 +66,9 @@ parity: setup ## Compare our verdicts on Services with real API servers (SEED= C
 	@python3 tests/parity/run.py --seed "$(SEED)" --creates $(or $(CREATES),2000) --updates $(or $(UPDATES),1000) \
 		--versions "$(VERSIONS)"
 
-parity-kube-proxy: setup ## Judge CASES=2000 configurations, and every feature gate, beside the lab's kube-proxy
+parity-kube-proxy: setup ## Judge CASES=2000 configurations, every gate, and 300 as flags, beside the lab's kube-proxy
 	@python3 tests/parity/kube_proxy.py --cases $(or $(CASES),2000) $(if $(SEED),--seed $(SEED))
+	@python3 tests/parity/kube_proxy_flags.py $(if $(SEED),--seed $(SEED))
 
 bench-lab: setup ## Time the lab and the main job over several runs
 	@bin/as-root "make bench-lab"

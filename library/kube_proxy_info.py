@@ -64,7 +64,8 @@ version:
   type: str
   sample: v1.37.2
 deployment:
-  description: V(systemd) when our unit runs, V(other) when something else answers, V(none).
+  description: V(systemd) when our unit runs; V(k3s) or V(rke2) when kube-proxy answers beside their service; V(other)
+    when something else answers, such as a pod; V(none).
   returned: success
   type: str
   sample: systemd
@@ -118,7 +119,7 @@ from dataclasses import asdict
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.kube_proxy import ask, inspect_node, modes, unit
+from ansible.module_utils.fairlead.kube_proxy import ask, distribution, inspect_node, modes, unit
 
 
 def get_argument_spec():
@@ -130,10 +131,16 @@ def get_argument_spec():
     }
 
 
-def deployment(answered, active):
-    if active:
-        return "systemd"
-    return "other" if answered else "none"
+def deployment(answered, commands):
+    """How the kube-proxy that answers is run, by the services that are active here."""
+    if not shutil.which("systemctl"):
+        return "other" if answered else "none"
+    units = {unit.NAME: "systemd", **{one: name for name, units in distribution.UNITS.items() for one in units}}
+    states = commands.run(["systemctl", "is-active", *units]).stdout.split()
+    running = next((how for how, state in zip(units.values(), states) if state == "active"), "")
+    if running in ("", "systemd"):
+        return running or ("other" if answered else "none")
+    return running if answered else "none"
 
 
 def main():
@@ -143,12 +150,11 @@ def main():
         if params["wait_for_mode"]:
             ask.wait_until_serving(params["wait_for_mode"], params["families"], params["timeout"])
         answer = ask.ask()
-        active = bool(shutil.which("systemctl")) and commands.run(["systemctl", "is-active", "--quiet", unit.NAME]).ok
         metrics = ask.get(ask.METRICS_PORT, "/metrics")[1] if answer.mode else ""
         found = inspect_node.inspect(answer.mode or "", params["path"], commands)
         module.exit_json(
             changed=False, mode=answer.mode or "none", version=ask.version(metrics), syncs=ask.last_syncs(metrics),
-            deployment=deployment(answer.mode, active), healthy=answer.healthy, last_updated=answer.last_updated,
+            deployment=deployment(answer.mode, commands), healthy=answer.healthy, last_updated=answer.last_updated,
             **asdict(found))
     except FairleadError as error:
         module.fail_json(msg=str(error))

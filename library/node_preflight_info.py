@@ -37,7 +37,7 @@ options:
     description: How kube-proxy is run.
     type: str
     default: systemd
-    choices: [systemd, daemonset, kubeadm]
+    choices: [systemd, daemonset, kubeadm, k3s, rke2]
   binary:
     description: Path of kube-proxy on the node; looked at when it runs under systemd.
     type: path

@@ -20,9 +20,9 @@ from ansible.module_utils.fairlead.kube_proxy.surroundings import Surroundings
 FIT, WARN, UNFIT = "fit", "warn", "unfit"
 
 SYSTEMD = "systemd"
-DEPLOYMENTS = (SYSTEMD, "daemonset", "kubeadm")
+DEPLOYMENTS = (SYSTEMD, "daemonset", "kubeadm", "k3s", "rke2")
 
-# Programs that kube-proxy runs in each mode. In a DaemonSet they come with its image.
+# Programs that kube-proxy runs in each mode. In a DaemonSet they come with its image, k3s and rke2 bring their own.
 PROGRAMS = {"iptables": ("iptables", "ip6tables"), "ipvs": ("iptables", "ip6tables", "ipset"), "nftables": ("nft",)}
 
 NFT_KERNEL = (5, 13)  # kube-proxy refuses nftables mode on older ones

@@ -114,6 +114,16 @@ def every_gate() -> list[dict[str, Any]]:
             for name in names for value in (True, False)]
 
 
+def lab_binary(named: str) -> str:
+    """The kube-proxy that was named, or that of the lab."""
+    # kubectl is linked into the lab's directory from the place where everything was built.
+    kubectl = ROOT / ".lab" / os.environ.get("FAIRLEAD_LAB", "lab") / "bin" / "kubectl"
+    binary = named or str(kubectl.resolve().with_name("kube-proxy"))
+    if not Path(binary).is_file():
+        raise SystemExit(f"{binary}: there is no kube-proxy. Run make lab, or name one with --binary")
+    return binary
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", default="", help="kube-proxy 1.37; without it that of the lab FAIRLEAD_LAB")
@@ -121,11 +131,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--no-gates", action="store_true", help="leave the run over all feature gates out")
     asked = parser.parse_args()
-    # kubectl is linked into the lab's directory from the place where everything was built.
-    kubectl = ROOT / ".lab" / os.environ.get("FAIRLEAD_LAB", "lab") / "bin" / "kubectl"
-    binary = asked.binary or str(kubectl.resolve().with_name("kube-proxy"))
-    if not Path(binary).is_file():
-        raise SystemExit(f"{binary}: there is no kube-proxy. Run make lab, or name one with --binary")
+    binary = lab_binary(asked.binary)
     seed = asked.seed if asked.seed is not None else int(time.time())
     print(f"seed {seed}", flush=True)
     random_ = random.Random(seed)

@@ -14,6 +14,7 @@ METRICS_PORT, HEALTH_PORT = 10249, 10256  # defaults of metricsBindAddress and h
 POLL_SECONDS = 0.5
 SECONDS = 3.0  # a busy emulated node answers within one
 VERSION = re.compile(r'^kubernetes_build_info\{.*git_version="(v[^"]+)"', re.MULTILINE)
+STARTED = re.compile(r"^process_start_time_seconds (\S+)$", re.MULTILINE)
 SYNCED = re.compile(
     r'^kubeproxy_sync_proxy_rules_last_timestamp_seconds(?:\{ip_family="(IPv[46])"\})? (\S+)$', re.MULTILINE)
 
@@ -72,15 +73,27 @@ def last_syncs(metrics: str) -> dict[str, str]:
             for family, seconds in SYNCED.findall(metrics) if float(seconds) > 0}
 
 
-def wait_until_serving(mode: str, families: Iterable[str], timeout: float) -> None:
-    """Until kube-proxy answers in this mode and has written the rules of every named family once."""
+def started(metrics: str) -> float:
+    """When the answering process began, in seconds since 1970, from the text of /metrics; 0 when it does not say."""
+    found = STARTED.search(metrics)
+    return float(found.group(1)) if found else 0.0
+
+
+def wait_until_serving(mode: str, families: Iterable[str], timeout: float, since: float = 0.0) -> None:
+    """Until kube-proxy answers in this mode and has written the rules of every named family once.
+
+    since: a process that began before this time is not the one that is waited for, and may still answer for a while
+    """
     deadline = time.monotonic() + timeout
     while True:
         answer = ask()
+        metrics = get(METRICS_PORT, "/metrics")[1] if answer.mode else ""
+        if since and started(metrics) < since:
+            answer = Answer(None, False)
         if answer.mode and answer.mode != mode:
             raise FairleadError("kube_proxy_mode", f"kube-proxy came up in {answer.mode} mode instead",
                                 "read its log on the node", mode)
-        synced = synced_families(get(METRICS_PORT, "/metrics")[1]) if answer.mode else set()
+        synced = synced_families(metrics) if answer.mode else set()
         if answer.healthy and ("both" in synced or synced >= set(families)):
             return
         if time.monotonic() > deadline:

@@ -26,11 +26,11 @@ words = [name] + [str(args[key]) for key in ("node", "restarts", "label", "wait_
 with open("{log}", "a") as log:
     log.write(" ".join(words) + "\\n")
 result = {{"changed": False}}
-if name == "kube_proxy" and args["restarts"] == "hold":
+if name in ("kube_proxy", "kube_proxy_arguments") and args["restarts"] == "hold":
     due = args["node"] in plan["due"]
     given = {{key: value for key, value in args.items() if not key.startswith("_")}}
     result["restart_due"] = {{**given, "restarts": "now"}} if due else {{}}
-if name == "kube_proxy" and args["restarts"] == "now":
+if name in ("kube_proxy", "kube_proxy_arguments") and args["restarts"] == "now":
     result = {{"changed": True, "failed": args["node"] in plan["bad"], "msg": "did not serve. The node went back"}}
 if name == "kube_proxy_info":
     result["mode"] = "iptables"
@@ -42,7 +42,8 @@ if name == "kube_proxy_daemonset":
         for node in plan["due"]]
 print(json.dumps(result))
 '''
-MODULES = ("kube_proxy", "kube_proxy_leftovers", "kube_proxy_info", "kube_proxy_daemonset", "kube_proxy_daemonset_move")
+MODULES = ("kube_proxy", "kube_proxy_arguments", "kube_proxy_leftovers", "kube_proxy_info", "kube_proxy_daemonset",
+           "kube_proxy_daemonset_move")
 
 
 @pytest.fixture
@@ -56,11 +57,11 @@ def run(tmp_path):
     (tmp_path / "hosts.json").write_text(json.dumps({"all": {"hosts": dict.fromkeys(NODES, variables)}}))
     (tmp_path / "play.json").write_text(json.dumps([{"hosts": "all", "gather_facts": False, "roles": ["kube_proxy"]}]))
 
-    def call(deployment, due, bad=(), check=False):
+    def call(deployment, due, bad=(), check=False, **more):
         (tmp_path / "plan.json").write_text(json.dumps({"due": list(due), "bad": list(bad)}))
         (tmp_path / "calls").write_text("")
         wish = json.dumps({"kube_proxy_deployment": deployment, "kube_proxy_kubernetes_version": "1.37.2",
-                           "kube_proxy_cluster_cidrs": ["10.244.0.0/16"]})
+                           "kube_proxy_cluster_cidrs": ["10.244.0.0/16"], **more})
         argv = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(tmp_path / "hosts.json"),
                 str(tmp_path / "play.json"), "--extra-vars", wish, *(["--check"] if check else [])]
         environment = {
@@ -128,3 +129,26 @@ def test_the_way_back_asks_for_kubeadms_objects(run):
     status, output, calls = run("kubeadm", due=())
     assert status == 0, output
     assert calls[3:] == ["kube_proxy_daemonset kubeadm"]
+
+
+@pytest.mark.parametrize("distribution", ["k3s", "rke2"])
+def test_restarts_of_a_distribution_take_turns(run, distribution):
+    status, output, calls = run(distribution, due=("n1", "n3"))
+    assert status == 0, output
+    assert sorted(calls[:3]) == [f"kube_proxy_arguments {node} hold" for node in NODES]
+    assert calls[3:] == ["kube_proxy_arguments n1 now", "kube_proxy_arguments n3 now"]
+
+
+def test_a_distribution_that_does_not_serve_ends_the_run(run):
+    status, output, calls = run("k3s", due=NODES, bad=("n1",))
+    assert status != 0
+    assert "went back" in output
+    assert calls[3:] == ["kube_proxy_arguments n1 now"]
+
+
+@pytest.mark.parametrize("wish", [{"kube_proxy_hostname_override": "x"}, {"kube_proxy_mode_change": "live"}])
+def test_what_a_distribution_cannot_do_is_refused_before_anything_is_written(run, wish):
+    status, output, calls = run("k3s", due=NODES, **wish)
+    assert status != 0
+    assert "node-name" in output
+    assert calls == []
