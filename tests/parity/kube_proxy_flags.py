@@ -16,12 +16,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+import ansible.module_utils
 import yaml
-from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.kube_proxy import flags
-from ansible.module_utils.fairlead.kube_proxy.fields import ALL_MODES
-from kube_proxy import lab_binary, real
-from kube_proxy_cases import case
+
+ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[2] / "module_utils"))
+
+from ansible.module_utils.fairlead.errors import FairleadError  # noqa: E402
+from ansible.module_utils.fairlead.kube_proxy import flags  # noqa: E402
+from ansible.module_utils.fairlead.kube_proxy.fields import ALL_MODES  # noqa: E402
+from kube_proxy import lab_binary, real  # noqa: E402
+from kube_proxy_cases import case  # noqa: E402
 
 SECONDS = 30
 RELEASE = (1, 37)
@@ -50,7 +54,10 @@ def written(argv: list[str], out: Path) -> dict[str, Any]:
                           timeout=SECONDS)
     if done.returncode:
         return {"said": done.stderr.strip()[-400:]}
-    return yaml.safe_load(out.read_text(encoding="utf-8"))
+    # an empty list and none are the same to kube-proxy
+    found = yaml.safe_load(out.read_text(encoding="utf-8"))
+    return {name: value.replace(":+", ":") if isinstance(value, str) else value or None
+            for name, value in found.items()}
 
 
 def main() -> int:
@@ -82,9 +89,9 @@ def main() -> int:
             counts["equal" if same else "different"] += 1
             if not same:
                 print(f"DIFFERENT: {json.dumps(document)}\n  flags: {words}")
+                names = ["said"] if "said" in {**by_file, **by_flags} else sorted({*by_file, *by_flags})
                 print("  " + "\n  ".join(f"{name}: {by_file.get(name)!r} by file, {by_flags.get(name)!r} by flags"
-                                         for name in sorted({*by_file, *by_flags})
-                                         if by_file.get(name) != by_flags.get(name)))
+                                         for name in names if by_file.get(name) != by_flags.get(name)))
     print(f"{asked.cases} configurations that kube-proxy accepts: "
           f"{', '.join(f'{count} {what}' for what, count in counts.items())}")
     return 1 if counts["different"] or not counts["equal"] else 0

@@ -21,6 +21,7 @@ _WHOLE = {fields.INT32: (-2**31, 2**31 - 1), fields.OPTIONAL_INT32: (-2**31, 2**
 _DURATIONS = (fields.DURATION, fields.OPTIONAL_DURATION, fields.TIME_OR_DURATION)
 _FLOAT32_LARGEST = 3.4028235677973366e38  # halfway to the next one, where Go begins to refuse
 _INT64 = 2**63
+PORTS = {"healthzBindAddress": 10256, "metricsBindAddress": 10249}  # where none is written
 
 
 def decode(document: Any) -> tuple[dict[str, Any], list[Finding]]:
@@ -44,8 +45,8 @@ def fill_in(held: dict[str, Any]) -> None:
         value = held.get(path)
         if value is None or (not value and not _is_pointer(field)):
             held[path] = _default(field)
-    for name, port in (("healthzBindAddress", 10256), ("metricsBindAddress", 10249)):
-        held[name] = _with_port(held[name] or _default_host(name, held["bindAddress"]), port)
+    for name, port in PORTS.items():
+        held[name] = with_port(held[name] or default_host(name, held["bindAddress"]), port)
     held["detectLocalMode"] = held["detectLocalMode"] or "ClusterCIDR"
 
 
@@ -64,7 +65,7 @@ def is_default(path: str, value: Any) -> bool:
     if not isinstance(field, Field):
         return field is not None and value in (None, [], {})
     read, fault = _read(value, field)
-    if fault or path in ("healthzBindAddress", "metricsBindAddress"):
+    if fault or path in PORTS:
         return False
     return read == _default(field) or read is None or (not read and not _is_pointer(field))
 
@@ -187,7 +188,7 @@ def _is_pointer(field: Field) -> bool:
     return field.kind.endswith("?")
 
 
-def _default_host(name: str, bind: str) -> str:
+def default_host(name: str, bind: str) -> str:
     found = values.address(bind)
     four = found is not None and (found.version == 4 or found.ipv4_mapped is not None)
     if name == "healthzBindAddress":
@@ -195,7 +196,7 @@ def _default_host(name: str, bind: str) -> str:
     return "127.0.0.1" if four else "::1"
 
 
-def _with_port(address: str, port: int) -> str:
+def with_port(address: str, port: int) -> str:
     """proxyutil.AppendPortIfNeeded: a bare address gets the port; anything else is left to the rules."""
     if values.host_port(address) is not None or values.address(address) is None:
         return address

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.kube_proxy.decode import PORTS, default_host, is_default, with_port
 
 # Fields of every mode.
 _COMMON = {
@@ -60,6 +61,9 @@ _OF_MODE = {
 # Before 1.37 these flags were read into the iptables block only.
 _NFTABLES_SINCE = (1, 37)
 # What k3s and rke2 set themselves (k3s pkg/daemons/agent/agent_linux.go, kubeProxyArgs): where it is set there.
+# Where their own flags differ from kube-proxy's defaults, so that a default has to be said too.
+_SAID = {"mode", "healthzBindAddress", "conntrack.maxPerCore", "conntrack.tcpEstablishedTimeout",
+         "conntrack.tcpCloseWaitTimeout"}
 OWNED = {
     "apiVersion": "", "kind": "",
     "clientConnection.kubeconfig": "the file that it makes itself", "hostnameOverride": "its option node-name",
@@ -70,23 +74,35 @@ OWNED = {
 def arguments(document: dict[str, Any], release: tuple[int, int]) -> list[str]:
     """["proxy-mode=nftables", ...], sorted, as kube-proxy-arg takes them. document: as config.document() makes it.
 
-    Blocks of modes that do not run are left out, as kube-proxy passes them over. Raises FairleadError for a field that
-    no flag can say.
+    Blocks of modes that do not run are left out, as kube-proxy passes them over, and so is what equals a default: an
+    empty value or 0 means the default in the file, and itself as a flag. Raises FairleadError for a field that no flag
+    can say.
     """
     mode = document["mode"]
     known = {**_COMMON, **_OF_MODE[mode]}
     others = {block for block in _OF_MODE if block != mode}
-    found = []
-    for path, value in _leaves(document):
+    # The flags' defaults are those of iptables mode, whatever the mode is (1.37: newKubeProxyConfiguration).
+    least = (document.get("ipvs") or {}).get("minSyncPeriod") or "0s"
+    found = ["ipvs-min-sync-period=0s"] if mode == "ipvs" and is_default("ipvs.minSyncPeriod", least) else []
+    for path, value in [*_leaves(document), *_hosts(document)]:
         block = path.partition(".")[0]
+        if value == "" or (path not in _SAID and is_default(path, value)):
+            continue
         if path in known:
             if block == "nftables" and release < _NFTABLES_SINCE:
                 raise _no_flag(path, f"has no flag in Kubernetes {release[0]}.{release[1]}, only from 1.37 on")
-            number = path == "logging.flushFrequency" and isinstance(value, int)  # nanoseconds, in the file only
-            found.append(f"{known[path]}={_text(value)}{'ns' if number else ''}")
-        elif block not in others and not (path in OWNED and not value) and path not in ("apiVersion", "kind"):
+            found.append(f"{known[path]}={_text(path, value)}")
+        elif block not in others and path not in ("apiVersion", "kind"):
             raise _no_flag(path, f"is set by {OWNED[path]}" if path in OWNED else "has no flag of kube-proxy")
     return sorted(found)
+
+
+def _hosts(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Addresses that follow bindAddress in the file, and not among the flags."""
+    bind = document.get("bindAddress") or "0.0.0.0"
+    for path in PORTS:
+        if not document.get(path) and default_host(path, bind) != default_host(path, "0.0.0.0"):
+            yield path, default_host(path, bind)
 
 
 def _no_flag(path: str, problem: str) -> FairleadError:
@@ -104,13 +120,22 @@ def _leaves(value: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
             yield place, below
 
 
-def _text(value: Any) -> str:
+def _text(path: str, value: Any) -> str:
+    """A value as the flag takes it."""
+    if path in PORTS:
+        return with_port(value, PORTS[path]).replace(":+", ":")  # the file's reader takes a port of "+80"
+    if path == "logging.flushFrequency" and isinstance(value, int):
+        return f"{value}ns"  # a bare number is one of nanoseconds, in the file only
+    return _plain(value)
+
+
+def _plain(value: Any) -> str:
     """A value as Go's flag package reads it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
-        return ",".join(f"{name}={_text(below)}" for name, below in sorted(value.items()))
+        return ",".join(f"{name}={_plain(below)}" for name, below in sorted(value.items()))
     if isinstance(value, list):
-        return ",".join(f"{one['filePattern']}={one['verbosity']}" if isinstance(one, dict) else str(one)
+        return ",".join(f"{one['filePattern']}={one.get('verbosity') or 0}" if isinstance(one, dict) else str(one)
                         for one in value)
     return str(value)

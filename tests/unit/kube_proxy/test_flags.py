@@ -29,14 +29,41 @@ def test_the_mode_alone():
     ("iptables", {"logging": {"flushFrequency": 10**9}}, "log-flush-frequency=1000000000ns"),
     ("iptables", {"clientConnection": {"qps": 0.5}}, "kube-api-qps=0.5"),
     ("iptables", {"conntrack": {"maxPerCore": 0}}, "conntrack-max-per-core=0"),
+    # k3s and rke2 set these themselves, so kube-proxy's own default has to be said
+    ("iptables", {"conntrack": {"maxPerCore": 32768}}, "conntrack-max-per-core=32768"),
+    ("iptables", {"healthzBindAddress": "::"}, "healthz-bind-address=[::]:10256"),
+    ("iptables", {"metricsBindAddress": "192.0.2.1:+80"}, "metrics-bind-address=192.0.2.1:80"),
+    ("ipvs", {"ipvs": {"minSyncPeriod": "5s"}}, "ipvs-min-sync-period=5s"),
 ])
 def test_a_field_and_its_flag(mode, extra, flag):
-    assert arguments(mode, extra) == sorted([flag, f"proxy-mode={mode}"])
+    least = ["ipvs-min-sync-period=0s"] if mode == "ipvs" and "min-sync" not in flag else []
+    assert arguments(mode, extra) == sorted([flag, f"proxy-mode={mode}", *least])
+
+
+@pytest.mark.parametrize("extra", [
+    {"conntrack": {"udpTimeout": "0s"}}, {"logging": {"format": "", "flushFrequency": 0}},
+    {"ipvs": {"excludeCIDRs": []}},
+    {"featureGates": {}}, {"clientConnection": {"burst": 0}}, {"bindAddress": None}, {"healthzBindAddress": ""},
+    {"logging": {"options": {"json": {"infoBufferSize": "0"}}}},
+])
+def test_what_means_the_default_in_a_file_becomes_no_flag(extra):
+    """As a flag it would be taken literally."""
+    assert arguments("iptables", extra) == ["proxy-mode=iptables"]
+
+
+def test_addresses_that_follow_the_bind_address_in_the_file_are_said():
+    assert arguments("iptables", {"bindAddress": "::"}) == [
+        "bind-address=::", "healthz-bind-address=[::]:10256", "metrics-bind-address=[::1]:10249", "proxy-mode=iptables"]
+    assert len(arguments("iptables", {"bindAddress": "192.0.2.1"})) == 2
+
+
+def test_ipvs_says_its_least_period_because_the_flags_default_is_that_of_iptables():
+    assert arguments("ipvs") == ["ipvs-min-sync-period=0s", "proxy-mode=ipvs"]
 
 
 def test_variables_of_their_own_become_flags():
     assert arguments("ipvs", scheduler="lc", node_port_addresses=("192.0.2.0/24", "localhost")) == [
-        "ipvs-scheduler=lc", "nodeport-addresses=192.0.2.0/24,localhost", "proxy-mode=ipvs"]
+        "ipvs-min-sync-period=0s", "ipvs-scheduler=lc", "nodeport-addresses=192.0.2.0/24,localhost", "proxy-mode=ipvs"]
     assert "conntrack-max-per-core=0" in arguments("iptables", conntrack_owner="node")
 
 
