@@ -25,7 +25,7 @@ options:
     description: The mode in which kube-proxy runs on this node.
     type: str
     required: true
-    choices: [iptables, ipvs, nftables]
+    choices: [iptables, ipvs, nftables, userspace]
   scheduler:
     description: The scheduler of ipvs mode; its module is wanted besides rr, wrr and sh. Other modes pass it
       over.

@@ -16,7 +16,7 @@ author:
   - Fairlead maintainers
 options:
   mode:
-    description: The mode. V(userspace) is only taken to say when it was removed.
+    description: The mode. V(userspace) needs a release up to 1.25; of later ones it is refused.
     type: str
     choices: [iptables, ipvs, nftables, userspace]
     required: true
@@ -177,8 +177,10 @@ def desired_of(params):
     settings = config.Settings(
         mode=params["mode"], kubeconfig=params["kubeconfig"], cluster_cidrs=tuple(params["cluster_cidrs"]),
         hostname_override=params["hostname_override"], node_port_addresses=tuple(params["node_port_addresses"]),
-        scheduler=params["scheduler"], extra=params["config"], conntrack_owner=params["conntrack_owner"])
+        scheduler=params["scheduler"], extra=params["config"], conntrack_owner=params["conntrack_owner"],
+        kubernetes_version=params["kubernetes_version"])
     families = {"IPv6" if ":" in cidr else "IPv4" for cidr in params["cluster_cidrs"]}
+    warnings += config.left_out(settings)
     warnings += config.check(config.render(settings, "systemd"), params["kubernetes_version"])
     return service.Desired(
         mode=params["mode"], node=params["node"], config_path=params["path"], config=config.render(settings, "systemd"),
@@ -199,6 +201,7 @@ def run(module):
         observe=lambda: service.observe(desired, commands),
         plan=lambda observed: service.plan(desired, observed),
         apply=lambda step: service.apply(desired, step, commands),
+        prepare=lambda planned: service.check_api_server(desired, planned),
         report=lambda observed: {
             "mode": observed.answer.mode or "none",
             "mode_pending": service.mode_is_pending(desired, observed),

@@ -164,6 +164,7 @@ def arguments_of(params):
     """(the flags, warnings)."""
     version = params["kubernetes_version"]
     warnings = modes.check(params["mode"], version)
+    modes.check_systemd_only(params["mode"])
     settings = config.Settings(
         mode=params["mode"], kubeconfig="", node_port_addresses=tuple(params["node_port_addresses"]),
         scheduler=params["scheduler"], extra=params["config"], conntrack_owner=params["conntrack_owner"])

@@ -147,6 +147,7 @@ def desired_of(params, predicting):
     configs, warnings = {}, []
     for mode in sorted(set(params["nodes"].values())):
         warnings += modes.check(mode, params["kubernetes_version"])
+        modes.check_systemd_only(mode)
         configs[mode] = config.render(config.Settings(
             mode=mode, kubeconfig=daemonset.MOUNTED_KUBECONFIG, cluster_cidrs=tuple(params["cluster_cidrs"]),
             node_port_addresses=tuple(params["node_port_addresses"]), scheduler=params["scheduler"],

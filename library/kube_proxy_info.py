@@ -18,7 +18,7 @@ options:
   wait_for_mode:
     description: Wait until kube-proxy answers in this mode and has written its rules once.
     type: str
-    choices: [iptables, ipvs, nftables]
+    choices: [iptables, ipvs, nftables, userspace]
   families:
     description: Address families whose rules must have been written, for O(wait_for_mode).
     type: list
@@ -110,7 +110,7 @@ rules:
   description: Which modes' rules stand in the kernel.
   returned: success
   type: dict
-  sample: {iptables: false, ipvs: false, nftables: true}
+  sample: {iptables: false, userspace: false, ipvs: false, nftables: true}
 """
 
 import shutil
@@ -124,7 +124,7 @@ from ansible.module_utils.fairlead.kube_proxy import ask, distribution, inspect_
 
 def get_argument_spec():
     return {
-        "wait_for_mode": {"type": "str", "choices": list(modes.MODES)},
+        "wait_for_mode": {"type": "str", "choices": [*modes.MODES, modes.USERSPACE]},
         "families": {"type": "list", "elements": "str", "choices": ["IPv4", "IPv6"], "default": ["IPv4"]},
         "path": {"type": "path", "default": "/etc/kubernetes/kube-proxy.yaml"},
         "timeout": {"type": "float", "default": 180},

@@ -23,7 +23,7 @@ options:
     description: The mode in which kube-proxy is to run on this node.
     type: str
     required: true
-    choices: [iptables, ipvs, nftables]
+    choices: [iptables, ipvs, nftables, userspace]
   scheduler:
     description: The scheduler of ipvs mode. Other modes pass it over.
     type: str
@@ -93,6 +93,11 @@ recommended:
   returned: success
   type: dict
   sample: {mode: nftables, why: "upstream's successor of both others"}
+first_sync:
+  description: Seconds of kube-proxy's first sync in that mode, estimated; 0 without O(services).
+  returned: success
+  type: float
+  sample: 4.2
 kernel:
   description: Release of the running kernel.
   returned: success
@@ -142,7 +147,8 @@ def main():
     module.exit_json(
         changed=False, verdict=preflight.verdict(lines), lines=[asdict(line) for line in lines],
         problems=[f"{line.subject}: {line.reason}" for line in lines if line.verdict == preflight.UNFIT],
-        recommended={"mode": mode, "why": why}, kernel=seen.kernel.release, python=seen.python)
+        first_sync=preflight.first_sync(wish, seen), recommended={"mode": mode, "why": why},
+        kernel=seen.kernel.release, python=seen.python)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Which kernel modules a node needs for a mode of kube-proxy: tables and the pure function that reads them.
 
 The lists follow the rules that kube-proxy 1.37 writes (pkg/proxy/{iptables,ipvs,nftables}/proxier.go), and
-every name is one of a stock 6.12 kernel. Two things are left out on purpose:
+every name is one of a stock 6.12 kernel; userspace mode's are those of 1.20. Two things are left out on purpose:
 
 * The legacy tables (ip_tables, iptable_nat, iptable_filter and their IPv6 twins). Debian and RHEL have made
   iptables a front end of nf_tables, which reaches matches and targets (xt_*) through nft_compat. Loading the
@@ -19,7 +19,7 @@ from collections.abc import Iterable
 
 from ansible.module_utils.fairlead.errors import FairleadError
 
-MODES = ("iptables", "ipvs", "nftables")
+MODES = ("iptables", "ipvs", "nftables", "userspace")
 
 # ip_vs_<scheduler>; what kube-proxy takes for ipvs.scheduler and a 6.12 kernel carries.
 SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "sh", "dh", "sed", "nq", "mh")
@@ -30,7 +30,7 @@ EVERY_MODE = (
     "nf_conntrack_netlink",  # kube-proxy deletes stale UDP entries through netlink
 )
 
-# Both modes write rules with the iptables programs.
+# These modes write rules with the iptables programs.
 _IPTABLES_PROGRAMS = (
     "nf_tables",
     "nft_chain_nat",  # the nat chains
@@ -50,6 +50,13 @@ BY_MODE = {
         "xt_nat",  # DNAT
         "xt_recent",  # session affinity
         "xt_statistic",  # random choice of the endpoint
+        "xt_tcpudp",
+    ),
+    "userspace": (  # up to Kubernetes 1.25
+        *_IPTABLES_PROGRAMS,
+        "xt_REDIRECT",  # to the port on which kube-proxy itself listens
+        "xt_nat",
+        "xt_state",
         "xt_tcpudp",
     ),
     "ipvs": (

@@ -13,7 +13,7 @@ from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.files import read_text
 from ansible.module_utils.fairlead.kernel_modules_observe import MISSING, Kernel, observe_kernel
 from ansible.module_utils.fairlead.kernel_modules_wanted import wanted
-from ansible.module_utils.fairlead.kube_proxy import ask, cni, features, surroundings
+from ansible.module_utils.fairlead.kube_proxy import ask, cni, features, modes, surroundings
 from ansible.module_utils.fairlead.kube_proxy.rules import Kernel as Rules
 from ansible.module_utils.fairlead.kube_proxy.surroundings import Surroundings
 
@@ -23,7 +23,8 @@ SYSTEMD = "systemd"
 DEPLOYMENTS = (SYSTEMD, "daemonset", "kubeadm", "k3s", "rke2")
 
 # Programs that kube-proxy runs in each mode. In a DaemonSet they come with its image, k3s and rke2 bring their own.
-PROGRAMS = {"iptables": ("iptables", "ip6tables"), "ipvs": ("iptables", "ip6tables", "ipset"), "nftables": ("nft",)}
+PROGRAMS = {"iptables": ("iptables", "ip6tables"), "ipvs": ("iptables", "ip6tables", "ipset"),
+            "nftables": ("nft",), "userspace": ("iptables",)}
 
 NFT_KERNEL = (5, 13)  # kube-proxy refuses nftables mode on older ones
 NFT_PROGRAM = (1, 0, 1)
@@ -134,6 +135,13 @@ def recommend(wish: Wish, seen: Observed) -> tuple[str, str]:
     return surroundings.recommended(unfit, version[:2])
 
 
+def first_sync(wish: Wish, seen: Observed) -> float:
+    """Seconds, estimated; 0 when it cannot be."""
+    if not (wish.services and seen.probed and seen.probed.seconds):
+        return 0.0
+    return round(features.first_sync(wish.mode, seen.probed, wish.services, wish.endpoints), 2)
+
+
 def verdict(lines: Iterable[Line]) -> str:
     found = {line.verdict for line in lines}
     return next((v for v in (UNFIT, WARN) if v in found), FIT)
@@ -144,6 +152,8 @@ def _mode(wish: Wish, seen: Observed) -> list[Line]:
         return [Line("mode", WARN, "ipvs is deprecated and does not start in 1.40; "
                                    "set kube_proxy_kubernetes_version so that this can be judged")]
     version = check_version(wish.kubernetes_version) if wish.kubernetes_version else ()
+    if wish.mode == modes.USERSPACE:
+        return [_userspace(wish)]
     shown = f"Kubernetes {wish.kubernetes_version or 'of any release'}"
     if wish.mode == "ipvs" and version >= IPVS_OFF:
         return [Line("mode", UNFIT, f"kube-proxy of {shown} does not start in ipvs mode; "
@@ -155,6 +165,14 @@ def _mode(wish: Wish, seen: Observed) -> list[Line]:
         return [Line("mode", UNFIT, f"nftables needs kernel 5.13 or later, this is {seen.kernel.release}; "
                                     "boot a newer kernel or set kube_proxy_mode: iptables")]
     return [Line("mode", FIT, f"{wish.mode} with {shown} on kernel {seen.kernel.release}")]
+
+
+def _userspace(wish: Wish) -> Line:
+    try:
+        warnings = modes.check(wish.mode, wish.kubernetes_version or "1.37")
+    except FairleadError as error:
+        return Line("mode", UNFIT, f"userspace {error.problem}; {error.remedy}")
+    return Line("mode", WARN, warnings[0])
 
 
 def _machine(wish: Wish, seen: Observed) -> list[Line]:
@@ -198,7 +216,7 @@ def _rules(wish: Wish, seen: Observed) -> list[Line]:
                                      "another kube_proxy_mode")]
     lines = [Line(subject, FIT, "one of each kind was loaded in a namespace of its own")]
     if wish.services:
-        seconds = features.first_sync(seen.probed, wish.services, wish.endpoints)
+        seconds = features.first_sync(wish.mode, seen.probed, wish.services, wish.endpoints)
         says = f"about {seconds:.0f} s for {wish.services} Services and {wish.endpoints} endpoints"
         lines.append(Line("first sync", FIT, says) if seconds < LONG else Line(
             "first sync", WARN, f"{says}; a restart into another mode loses new connections for so long"))

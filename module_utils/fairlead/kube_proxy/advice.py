@@ -81,7 +81,7 @@ def _contradictions(document: dict[str, Any], held: dict[str, Any]) -> Iterator[
         if held[path] and how != user:
             yield _advice(path, IGNORED, f"detectLocalMode is {how}, which does not look at it",
                           f"write detectLocalMode: {user}, or remove this")
-    if how == "ClusterCIDR" and not held["clusterCIDR"]:
+    if how == "ClusterCIDR" and not held["clusterCIDR"] and held["mode"] != modes.USERSPACE:
         yield _advice("clusterCIDR", "Missing", "is empty, so kube-proxy cannot tell pods from other clients: traffic "
                       "from outside to cluster addresses is not masqueraded",
                       "write the pods' range, or another detectLocalMode")

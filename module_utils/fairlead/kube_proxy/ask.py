@@ -8,7 +8,9 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.kube_proxy import modes, userspace
 
 METRICS_PORT, HEALTH_PORT = 10249, 10256  # defaults of metricsBindAddress and healthzBindAddress
 POLL_SECONDS = 0.5
@@ -67,6 +69,14 @@ def synced_families(metrics: str) -> set[str]:
     return {family or "both" for family, seconds in SYNCED.findall(metrics) if float(seconds) > 0}
 
 
+def written(mode: str, metrics: str) -> set[str]:
+    """The same, in whatever mode it runs: userspace mode has no such metrics, so the kernel is asked."""
+    if mode != modes.USERSPACE:
+        return synced_families(metrics)
+    saved = Commands().run(["iptables-save", "-t", "nat"], timeout=60).stdout
+    return {"both"} if userspace.has_rules(saved) else set()
+
+
 def last_syncs(metrics: str) -> dict[str, str]:
     """Family -> UTC time of its last complete sync, from the text of /metrics; families not written are left out."""
     return {family or "both": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(float(seconds)))
@@ -93,7 +103,7 @@ def wait_until_serving(mode: str, families: Iterable[str], timeout: float, since
         if answer.mode and answer.mode != mode:
             raise FairleadError("kube_proxy_mode", f"kube-proxy came up in {answer.mode} mode instead",
                                 "read its log on the node", mode)
-        synced = synced_families(metrics) if answer.mode else set()
+        synced = written(answer.mode, metrics) if answer.mode else set()
         if answer.healthy and ("both" in synced or synced >= set(families)):
             return
         if time.monotonic() > deadline:

@@ -13,7 +13,7 @@ from typing import Any
 from ansible.module_utils.fairlead import conntrack
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.files import OWNER_LINE
-from ansible.module_utils.fairlead.kube_proxy import fields
+from ansible.module_utils.fairlead.kube_proxy import fields, modes, userspace
 from ansible.module_utils.fairlead.kube_proxy.decode import is_default, read
 from ansible.module_utils.fairlead.kube_proxy.judge import judge_configuration, refused
 
@@ -37,6 +37,7 @@ class Settings:
     scheduler:  ipvs only; "" leaves kube-proxy's own default, rr
     extra:      further fields of v1alpha1, as the API spells them
     conntrack_owner: who sizes the connection table (conntrack.OWNERS)
+    kubernetes_version: needed for userspace mode alone, whose releases know fewer fields
     """
 
     mode: str
@@ -47,10 +48,27 @@ class Settings:
     scheduler: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
     conntrack_owner: str = conntrack.KUBE_PROXY
+    kubernetes_version: str = ""
 
 
 def document(settings: Settings) -> dict[str, Any]:
     """The configuration as data: the mode always, of the rest only what differs from kube-proxy's defaults."""
+    return _shaped(settings)[0]
+
+
+def left_out(settings: Settings) -> list[str]:
+    """Warnings about fields that were given and are not written, since the mode's releases do not know them."""
+    return [f"{_variable(path)}: userspace mode does not look at it; it was left out" for path in _shaped(settings)[1]]
+
+
+def _shaped(settings: Settings) -> tuple[dict[str, Any], list[str]]:
+    made = _whole(settings)
+    if settings.mode != modes.USERSPACE:
+        return made, []
+    return userspace.reshape(made, modes.release(settings.kubernetes_version))
+
+
+def _whole(settings: Settings) -> dict[str, Any]:
     check_extra(settings.extra)
     config: dict[str, Any] = {
         "apiVersion": fields.API_VERSION,

@@ -19,6 +19,7 @@ from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.kube_proxy import ask
 from ansible.module_utils.fairlead.kube_proxy.service import HOLD, INTERRUPTS, REFUSE, pending_warning
+from ansible.module_utils.fairlead.kube_proxy.unit import NAME as NAME_OF_UNIT
 from ansible.module_utils.fairlead.plan import Plan, Step
 
 UNITS = {"k3s": ("k3s.service", "k3s-agent.service"), "rke2": ("rke2-server.service", "rke2-agent.service")}
@@ -49,7 +50,8 @@ class Desired:
 @dataclass(frozen=True)
 class Observed:
     """text: of our drop-in; others: places where somebody else sets kube-proxy's flags; unit: the service that is
-    there, "" for none; stale: whether our drop-in is younger than the running service; answer: of kube-proxy."""
+    there, "" for none; stale: whether our drop-in is younger than the running service; answer: of kube-proxy; second:
+    whether a unit of its own runs kube-proxy too."""
 
     text: str | None
     others: tuple[str, ...]
@@ -57,6 +59,7 @@ class Observed:
     active: bool
     stale: bool
     answer: ask.Answer
+    second: bool = False
 
 
 def home(distribution: str) -> str:
@@ -85,8 +88,9 @@ def observe(desired: Desired, commands: Commands, root: str = "/") -> Observed:
     place = os.path.join(root, path(desired.distribution).lstrip("/"))
     began = time.time() - time.monotonic() + int(state.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
     active = state.get("ActiveState") in ("active", "activating")
+    second = commands.run(["systemctl", "is-active", "--quiet", NAME_OF_UNIT]).ok
     return Observed(
-        text=files.read_text(place), unit=unit, active=active, answer=ask.ask(),
+        second=second, text=files.read_text(place), unit=unit, active=active, answer=ask.ask(),
         others=(*others(desired.distribution, root), *on_the_command_line(unit, state.get("ExecStart", ""))),
         stale=active and os.path.exists(place) and os.stat(place).st_mtime > began)
 
@@ -119,6 +123,9 @@ def plan(desired: Desired, observed: Observed) -> Plan:
         raise FairleadError("kube_proxy_deployment", f"this node has none of {', '.join(UNITS[desired.distribution])}",
                             "install it first, or set kube_proxy_deployment to how kube-proxy is run",
                             desired.distribution)
+    if observed.second and desired.text is not None:
+        raise FairleadError("kube_proxy_deployment", f"{NAME_OF_UNIT} runs a kube-proxy of its own on this node",
+                            "set kube_proxy_deployment: systemd, or stop and disable that unit", desired.distribution)
     if observed.others and desired.text is not None:
         raise FairleadError("kube-proxy-arg", f"is set elsewhere: {'; '.join(observed.others)}. What counts then "
                             "depends on the order of files", "remove it there, and write its values as kube_proxy_* "

@@ -20,7 +20,7 @@ SAMPLE = 200  # Services whose rules are loaded to see how fast this node is; wi
 _LINE = re.compile(r"(?:/dev/stdin:|line:? )(\d+)")
 _PLACE = re.compile(r"^(/dev/stdin:\S+ (Error: )?|\S+restore( v\S+)?( \(\w+\))?:\s*|line \d+: )")
 # kube-proxy also has to start, list and compute: seconds for that, and its time by the time that loading alone takes.
-START, FACTOR = 3.0, 4.0
+START, FACTOR = 3.0, {"iptables": 4.0, "ipvs": 4.0, "nftables": 4.0, "userspace": 4.0}
 
 # (what it is for, one line of nft); NAME is the family's table.
 _NFT = (
@@ -73,7 +73,8 @@ _RESTORE = {"IPv4": "iptables-restore", "IPv6": "ip6tables-restore"}
 
 
 # ipvs mode writes rules with iptables too; its own modules are looked at one by one.
-NEEDED = {"nftables": ("unshare", "nft"), **dict.fromkeys(("iptables", "ipvs"), ("unshare", *_RESTORE.values()))}
+NEEDED = {"nftables": ("unshare", "nft"),
+          **dict.fromkeys(("iptables", "ipvs", "userspace"), ("unshare", *_RESTORE.values()))}
 
 
 @dataclass(frozen=True)
@@ -103,13 +104,13 @@ def probe(mode: str, commands: Commands, measure: bool) -> Probe:
     return Probe(seconds=max(time.monotonic() - started - small / 2, 0.001) / SAMPLE)
 
 
-def first_sync(probed: Probe, services: int, endpoints: int) -> float:
+def first_sync(mode: str, probed: Probe, services: int, endpoints: int) -> float:
     """Seconds that kube-proxy will need on this node from its start to its first complete sync; an order of magnitude.
 
     Rules are laid out as a chain for each Service port and each endpoint, so three make one Service of the sample.
     START and FACTOR: `make bench-modes` shows the estimate beside what was measured.
     """
-    return START + FACTOR * probed.seconds * (services + endpoints) / 3
+    return START + FACTOR[mode] * probed.seconds * (services + endpoints) / 3
 
 
 def explain(program: str, said: str, lines: tuple[tuple[str, str], ...]) -> str:

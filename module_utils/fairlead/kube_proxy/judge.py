@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ansible.module_utils.fairlead.kube_proxy import advice, gates, modes, values
+from ansible.module_utils.fairlead.kube_proxy import advice, gates, modes, userspace, values
 from ansible.module_utils.fairlead.kube_proxy.decode import decode
 from ansible.module_utils.fairlead.kube_proxy.fields import ALL_MODES
 from ansible.module_utils.fairlead.services.findings import (
@@ -37,7 +37,12 @@ def judge_configuration(document: Any, version: str = "1.37") -> list[Finding]:
     Raises FairleadError when `version` is none.
     """
     release = modes.release(version)
-    held, found = decode(document)
+    found = []
+    if isinstance(document, dict) and document.get("mode") == modes.USERSPACE and release < modes.USERSPACE_GONE:
+        found = list(userspace.wrong(document))
+        document = {name: value for name, value in document.items() if name != userspace.IDLE}
+    held, faults = decode(document)
+    found += faults
     if not isinstance(document, dict):
         return found
     broken = {finding.field for finding in found}
@@ -145,7 +150,7 @@ def _rules(held: dict[str, Any], on: set[str], release: tuple[int, int]) -> Iter
 def _mode(mode: str, on: set[str], release: tuple[int, int]) -> Iterator[Finding]:
     ipvs = ["ipvs"] if "KubeProxyIPVS" in on and release < modes.IPVS_OFF else []
     nftables = ["nftables"] if release >= modes.NFTABLES_SINCE else []
-    have = [*ipvs, "iptables", *nftables]
+    have = [*ipvs, "iptables", *nftables, *([modes.USERSPACE] if release < modes.USERSPACE_GONE else [])]
     if mode and mode not in have:
         fix = "" if mode not in (*ALL_MODES, "userspace") else modes.instead(mode, release)
         yield not_supported("mode", mode, have, fix)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.kube_proxy.modes import MODES
+from ansible.module_utils.fairlead.kube_proxy import userspace
+from ansible.module_utils.fairlead.kube_proxy.modes import MODES, USERSPACE
 from ansible.module_utils.fairlead.kube_proxy.rules import DUMMY, PROGRAMS, SECONDS, TABLE, Kernel, Server, chains
 from ansible.module_utils.fairlead.plan import Plan, Step
 
@@ -31,6 +32,7 @@ SETS = ("LOOP-BACK", "CLUSTER-IP", "EXTERNAL-IP", "EXTERNAL-IP-LOCAL", "LOAD-BAL
         "LOAD-BALANCER-FW", "LOAD-BALANCER-SOURCE-IP", "LOAD-BALANCER-SOURCE-CIDR", "NODE-PORT-TCP",
         "NODE-PORT-LOCAL-TCP", "NODE-PORT-UDP", "NODE-PORT-LOCAL-UDP", "NODE-PORT-SCTP-HASH",
         "NODE-PORT-LOCAL-SCTP-HASH", "HEALTH-CHECK-NODE-PORT", "IPVS-IPS")
+_COMMENTS = ("kubernetes ", *userspace.COMMENTS)  # of kube-proxy's own jumps
 NODE_PORTS = range(30000, 32768)
 _OPTIONS = {"TCP": "--tcp-service", "UDP": "--udp-service", "SCTP": "--sctp-service"}
 
@@ -49,7 +51,7 @@ class Leftover:
 
 def find(kernel: Kernel, running: str, node_addresses: tuple[str, ...] = ()) -> list[Leftover]:
     """All leftovers when kube-proxy runs in this mode; none when nobody answers, since those rules may still serve."""
-    if running not in MODES:
+    if running not in (*MODES, USERSPACE):
         return []
     found = [Leftover(_owner(table, chain), "chain", f"{family} {backend} {table} {chain}")
              for (family, backend), saved in kernel.saved.items()
@@ -90,7 +92,7 @@ def is_our_set(name: str) -> bool:
 
 def plan(kernel: Kernel, running: str, node_addresses: tuple[str, ...]) -> Plan:
     """Steps in an order in which nothing is removed that another still refers to: servers, device, chains, sets."""
-    if running not in MODES:
+    if running not in (*MODES, USERSPACE):
         return Plan(unchanged="no kube-proxy answers, so nothing counts as left over")
     found = find(kernel, running, node_addresses)
     kinds = {leftover.kind for leftover in found}
@@ -137,7 +139,7 @@ def _jumps(saved: str, table: str, names: set[str]) -> Iterator[str]:
         if current != table or not line.startswith("-A ") or words[1] in names:
             continue
         if any(words[i] in ("-j", "-g") and words[i + 1] in names for i in range(len(words) - 1)):
-            if '--comment "kubernetes ' not in line and "-A KUBE-" not in line:
+            if not any(f'--comment "{words}' in line for words in _COMMENTS) and "-A KUBE-" not in line:
                 raise FairleadError(f"{table} {words[1]}", f"a rule that is not kube-proxy's leads to its chains: "
                 f"{line}",
                                     "remove that rule, or tell its owner")
@@ -155,6 +157,8 @@ def _owner(table: str, chain: str) -> str:
         return "iptables"
     if _in(table, chain, _IPVS_ALONE):
         return "ipvs"
+    if _in(table, chain, userspace.CHAINS):
+        return USERSPACE
     return "iptables or ipvs" if _in(table, chain, _BOTH) else ""
 
 

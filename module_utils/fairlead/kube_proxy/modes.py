@@ -13,6 +13,8 @@ USERSPACE_GONE, NFTABLES_SINCE = (1, 26), (1, 29)
 IPVS_DEPRECATED, IPVS_OFF, IPVS_GONE, NFTABLES_DEFAULT = (1, 35), (1, 40), (1, 43), (1, 40)
 IPVS_WARNING = ("ipvs mode is deprecated since Kubernetes 1.35; kube-proxy is planned to refuse to start in it from "
                 "1.40 and to lose it in 1.43. Plan the change to nftables")
+USERSPACE_WARNING = ("userspace mode copies every connection through kube-proxy's process, and ends with Kubernetes "
+                     "1.25. Plan the change to iptables")
 
 
 def release(version: str) -> tuple[int, int]:
@@ -36,7 +38,16 @@ def check(mode: str, version: str) -> list[str]:
     if mode == "ipvs" and of >= IPVS_OFF:
         raise FairleadError("kube_proxy_mode", f"is refused by kube-proxy {version} (off by default from 1.40)",
                             instead(mode, of), mode)
+    if mode == USERSPACE:
+        return [USERSPACE_WARNING]
     return [IPVS_WARNING] if mode == "ipvs" and of >= IPVS_DEPRECATED else []
+
+
+def check_systemd_only(mode: str) -> None:
+    """Raises for a mode that runs under systemd alone."""
+    if mode == USERSPACE:
+        raise FairleadError("kube_proxy_mode", "is taken under systemd only",
+                            "write iptables, or set kube_proxy_deployment: systemd", mode)
 
 
 def instead(mode: str, of: tuple[int, int]) -> str:

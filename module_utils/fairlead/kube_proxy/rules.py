@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.files import read_text
+from ansible.module_utils.fairlead.kube_proxy import userspace
 
 TABLE, DUMMY = "kube-proxy", "kube-ipvs0"
 SECONDS = 60.0
@@ -104,6 +105,7 @@ def present(kernel: Kernel) -> dict[str, bool]:
     """Which modes' rules stand there. ipvs mode uses a few iptables chains of its own beside the virtual servers, so
     only per-Service chains that a rule leads to count for iptables mode."""
     return {"iptables": any(map(has_service_chains, kernel.saved.values())),
+            "userspace": any(map(userspace.has_rules, kernel.saved.values())),
             "ipvs": any(server.protocol in PROTOCOLS for server in kernel.servers), "nftables": bool(kernel.nft)}
 
 

@@ -13,6 +13,7 @@ from ansible.module_utils.fairlead.plan import Plan, Step
 
 REFUSE, RESTART, LIVE = "refuse", "restart", "live"
 NOW, HOLD = "now", "hold"
+API_SECONDS = 10.0
 INTERRUPTS = ("restart", "change")  # steps that nodes take in turns
 
 
@@ -179,6 +180,32 @@ def _wait(desired: Desired, commands: Commands) -> None:
         said = commands.run(["journalctl", "--unit", unit.NAME, "--lines", "3", "--output", "cat"]).stdout.strip()
         raise FairleadError(error.field, f"{error.problem}. {unit.NAME} last said: {said or 'nothing'}",
                             f"read journalctl -u {unit.NAME} on the node", error.value) from error
+
+
+def check_api_server(desired: Desired, planned: Plan) -> None:
+    """Raises when kube-proxy is to be started and the API server that its kubeconfig names does not answer.
+
+    Without it kube-proxy never syncs, and one that serves now would be stopped for nothing. A kubeconfig that is not
+    understood here is kube-proxy's to judge.
+    """
+    if not desired.wait or not any(step.action in ("start", *INTERRUPTS) for step in planned.steps):
+        return
+    import socket  # noqa: PLC0415 - only where something is started
+    from urllib.parse import urlsplit  # noqa: PLC0415
+
+    from ansible.module_utils.fairlead.mode_change.kubeconfig import values  # noqa: PLC0415
+
+    try:
+        server = urlsplit(values(files.read_text(desired.kubeconfig) or "")["server"])
+        place = server.hostname, server.port or 443
+    except (KeyError, ValueError):
+        return
+    try:
+        socket.create_connection(place, API_SECONDS).close()
+    except OSError as error:
+        raise FairleadError(
+            "kube_proxy_kubeconfig", f"names the API server at {server.netloc}, which does not answer this node "
+            f"({error}); nothing was changed", "repair the way there, or the kubeconfig", desired.kubeconfig) from error
 
 
 def check_files(binary: str, kubeconfig: str) -> None:

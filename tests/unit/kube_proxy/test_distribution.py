@@ -53,6 +53,8 @@ def test_what_is_refused_or_left_is_named():
     assert "does not run" in plan(desired(), observed(None)).warnings[0]
     with pytest.raises(FairleadError, match=r"none of k3s.service, k3s-agent.service.*Install it first"):
         plan(desired(), observed(None, unit=""))
+    with pytest.raises(FairleadError, match=r"kube-proxy.service runs a kube-proxy of its own.*Set .*systemd, or stop"):
+        plan(desired(), observed("nftables", second=True))
     with pytest.raises(FairleadError, match=r"kube-proxy-arg: is set elsewhere: /a:1: x"):
         plan(desired(), observed("nftables", others=("/a:1: x",)))
 
@@ -81,6 +83,8 @@ class Systemd(Commands):
         self.unit, self.began, self.words, self.restarted = unit, began, words, []
 
     def run(self, argv, timeout=30.0, stdin=None):
+        if argv[1] == "is-active":
+            return Result(3, "", "")
         if argv[1] == "restart":
             self.restarted.append(argv[2])
             return Result(0, "", "")

@@ -47,5 +47,6 @@ def test_nothing_is_measured_unless_asked():
 
 def test_the_estimate_grows_with_what_is_written():
     probed = features.Probe(seconds=0.001)
-    assert features.first_sync(probed, 0, 0) == features.START
-    assert features.first_sync(probed, 1000, 2000) - features.START == pytest.approx(features.FACTOR)
+    assert features.first_sync("iptables", probed, 0, 0) == features.START
+    assert features.first_sync("nftables", probed, 1000, 2000) - features.START == pytest.approx(
+        features.FACTOR["nftables"])

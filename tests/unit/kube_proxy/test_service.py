@@ -1,12 +1,15 @@
 """Which steps lead from what runs to what is asked."""
 from __future__ import annotations
 
+import socket
+
 import pytest
 from ansible.module_utils.fairlead.command import Commands, Result
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.kube_proxy import ask, service, unit
 from ansible.module_utils.fairlead.kube_proxy.ask import Answer
 from ansible.module_utils.fairlead.kube_proxy.service import Desired, Observed, plan
+from ansible.module_utils.fairlead.plan import Plan, Step
 
 
 def desired(**changes):
@@ -133,3 +136,24 @@ def test_without_waiting_only_a_proxy_that_serves_is_waited_for(monkeypatch, hav
     service.apply(wish, plan(wish, have).steps[-1], systemd)
     assert len(waited) == waits
     assert systemd.ran
+
+
+@pytest.mark.parametrize(("steps", "words", "refused"), [
+    (["restart"], {}, True), (["start"], {}, True), (["change"], {}, True), (["write", "enable"], {}, False),
+    (["start"], {"wait": False}, False), (["restart"], {"kubeconfig": "/nowhere"}, False),
+])
+def test_nothing_is_started_without_an_api_server(tmp_path, steps, words, refused):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]  # bound, and nobody listens
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_text(f"clusters:\n- cluster:\n    server: https://127.0.0.1:{port}\n")
+        wish = desired(**{"kubeconfig": str(kubeconfig), **words})
+        planned = Plan(tuple(Step(action, "x") for action in steps))
+        if not refused:
+            service.check_api_server(wish, planned)
+            return
+        with pytest.raises(FairleadError, match=rf"127.0.0.1:{port}, which does not answer.*nothing was changed"):
+            service.check_api_server(wish, planned)
+        taken.listen()
+        service.check_api_server(wish, planned)

@@ -33,7 +33,7 @@ if name in ("kube_proxy", "kube_proxy_arguments") and args["restarts"] == "hold"
 if name in ("kube_proxy", "kube_proxy_arguments") and args["restarts"] == "now":
     result = {{"changed": True, "failed": args["node"] in plan["bad"], "msg": "did not serve. The node went back"}}
 if name == "kube_proxy_info":
-    result["mode"] = "iptables"
+    result["mode"], result["deployment"] = "iptables", plan["deployment"]
     if args.get("wait_for_mode") == "nftables" and plan["bad"]:
         result = {{"failed": True, "msg": "did not serve in nftables mode"}}
 if name == "kube_proxy_daemonset":
@@ -57,8 +57,8 @@ def run(tmp_path):
     (tmp_path / "hosts.json").write_text(json.dumps({"all": {"hosts": dict.fromkeys(NODES, variables)}}))
     (tmp_path / "play.json").write_text(json.dumps([{"hosts": "all", "gather_facts": False, "roles": ["kube_proxy"]}]))
 
-    def call(deployment, due, bad=(), check=False, **more):
-        (tmp_path / "plan.json").write_text(json.dumps({"due": list(due), "bad": list(bad)}))
+    def call(deployment, due, bad=(), check=False, runs="other", **more):
+        (tmp_path / "plan.json").write_text(json.dumps({"due": list(due), "bad": list(bad), "deployment": runs}))
         (tmp_path / "calls").write_text("")
         wish = json.dumps({"kube_proxy_deployment": deployment, "kube_proxy_kubernetes_version": "1.37.2",
                            "kube_proxy_cluster_cidrs": ["10.244.0.0/16"], **more})
@@ -152,3 +152,11 @@ def test_what_a_distribution_cannot_do_is_refused_before_anything_is_written(run
     assert status != 0
     assert "node-name" in output
     assert calls == []
+
+
+@pytest.mark.parametrize("runs", ["systemd", "k3s", "rke2"])
+def test_pods_are_not_started_beside_a_proxy_of_another_kind(run, runs):
+    status, output, calls = run("daemonset", due=NODES, runs=runs)
+    assert status != 0
+    assert f"{runs} runs kube-proxy there" in output
+    assert calls == ["kube_proxy_info"] * 3
