@@ -70,6 +70,10 @@ parity-kube-proxy: setup ## Judge CASES=2000 configurations, every gate, and 300
 	@python3 tests/parity/kube_proxy.py --cases $(or $(CASES),2000) $(if $(SEED),--seed $(SEED))
 	@python3 tests/parity/kube_proxy_flags.py $(if $(SEED),--seed $(SEED))
 
+bench-modes: lab ## Measure kube-proxy's modes at 10, 1,000 and 10,000 Services, and draw them (SIZES= LAB_SIZES=)
+	@bin/as-root "make bench-modes"
+	@python3 tests/bench/modes/run.py
+
 bench-lab: setup ## Time the lab and the main job over several runs
 	@bin/as-root "make bench-lab"
 	@python3 tests/bench/lab.py
@@ -88,6 +92,11 @@ sweep-node-settings: lab ## Kill the node modules before each effect, and boot e
 
 sweep-modes: lab ## Three modes on three nodes, permuted; the DaemonSets taken over and given back; every scheduler (long)
 	@pytest -v tests/lab/$(if $(filter daemonset,$(KUBE_PROXY)),test_take_over.py,test_modes.py)
+
+sweep-userspace: lab ## kube-proxy 1.20.2 built from Debian's source, in userspace mode on one node, and back
+	@bin/as-root "make sweep-userspace"
+	@$(PLAY) playbooks/userspace_build.yml
+	@pytest -v tests/lab/test_userspace.py
 
 sweep-preflight: lab ## Give a node each defect that preflight knows, for real, and look for its line (long)
 	@pytest -v tests/lab/test_preflight.py
