@@ -152,8 +152,9 @@ def _mode(wish: Wish, seen: Observed) -> list[Line]:
         return [Line("mode", WARN, "ipvs is deprecated and does not start in 1.40; "
                                    "set kube_proxy_kubernetes_version so that this can be judged")]
     version = check_version(wish.kubernetes_version) if wish.kubernetes_version else ()
-    if wish.mode == modes.USERSPACE:
-        return [_userspace(wish)]
+    told = _by_release(wish)
+    if told:
+        return [told]
     shown = f"Kubernetes {wish.kubernetes_version or 'of any release'}"
     if wish.mode == "ipvs" and version >= IPVS_OFF:
         return [Line("mode", UNFIT, f"kube-proxy of {shown} does not start in ipvs mode; "
@@ -167,12 +168,15 @@ def _mode(wish: Wish, seen: Observed) -> list[Line]:
     return [Line("mode", FIT, f"{wish.mode} with {shown} on kernel {seen.kernel.release}")]
 
 
-def _userspace(wish: Wish) -> Line:
+def _by_release(wish: Wish) -> Line | None:
+    """What the release says of userspace and nftables mode, when it says anything."""
+    if wish.mode not in (modes.USERSPACE, "nftables"):
+        return None
     try:
         warnings = modes.check(wish.mode, wish.kubernetes_version or "1.37")
     except FairleadError as error:
-        return Line("mode", UNFIT, f"userspace {error.problem}; {error.remedy}")
-    return Line("mode", WARN, warnings[0])
+        return Line("mode", UNFIT, f"{wish.mode} {error.problem}; {error.remedy}")
+    return Line("mode", WARN, warnings[0]) if warnings else None
 
 
 def _machine(wish: Wish, seen: Observed) -> list[Line]:

@@ -53,6 +53,11 @@ def test_it_is_taken_up_to_1_25_with_a_warning():
         modes.check_systemd_only("userspace")
 
 
+def test_preflight_says_so_of_nftables_mode_too():
+    line, = preflight._mode(preflight.Wish("nftables", "rr", "1.28.3", "k3s", "", ""), None)
+    assert (line.verdict, "only from 1.29 on" in line.reason) == (preflight.UNFIT, True)
+
+
 def test_what_the_release_reads_is_written_and_the_rest_is_named():
     wish = settings(conntrack={"maxPerCore": 0, "udpTimeout": "5s"}, udpIdleTimeout="1s", portRange="40000-40010",
                     logging={"verbosity": 4}, iptables={"masqueradeBit": 13, "syncPeriod": "10s"})
