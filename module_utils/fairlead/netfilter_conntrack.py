@@ -18,13 +18,14 @@ GET, DELETE = 1, 2
 REQUEST, ACK, DUMP = 1, 4, 0x300
 DONE, ERROR = 3, 2
 NESTED, TYPE = 0x8000, 0x3FFF
-TUPLE_ORIG, TUPLE_REPLY, STATUS, ZONE, STATUS_MASK = 1, 2, 3, 18, 26
+TUPLE_ORIG, TUPLE_REPLY, STATUS, PROTOCOL_INFO, ZONE, STATUS_MASK = 1, 2, 3, 4, 18, 26
 DST_NAT = 1 << 5  # of enum ip_conntrack_status
 TUPLE_IP, TUPLE_PROTO = 1, 2
 IP_SOURCE, IP_TARGET = {2: 1, 10: 3}, {2: 2, 10: 4}
 PROTO_NUMBER, PROTO_SOURCE, PROTO_TARGET = 1, 2, 3
 BUFFER = 1 << 18
 PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
+NUMBERS = {name: number for number, name in PROTOCOLS.items()}
 SECONDS = 20.0
 # Where the protocol's number stands in a message: after the headers and the two addresses of the original tuple, which
 # the kernel writes first.
@@ -45,7 +46,7 @@ class Tuple:
 @dataclass(frozen=True)
 class Entry:
     """original: the first packet's direction; reply: the answer's, which shows the translation; raw: the original
-    tuple as the kernel sent it, by which the entry is deleted."""
+    tuple as the kernel sent it, by which the entry is deleted; protocol_info: the protocol's own state."""
 
     family: int
     original: Tuple
@@ -53,6 +54,7 @@ class Entry:
     raw: bytes
     status: int = 0
     zone: bytes = b""
+    protocol_info: bytes = b""
 
     @property
     def translated(self) -> bool:
@@ -66,9 +68,9 @@ def entries(family: int, *, translated: bool, protocol: int = 0) -> Iterator[Ent
 
     The kernel sorts them out where it can (5.15 and newer); an older one sends all, and they are sorted out here.
     """
-    wanted = _attribute(STATUS, struct.pack(">I", DST_NAT if translated else 0))
-    wanted += _attribute(STATUS_MASK, struct.pack(">I", DST_NAT))
-    with _socket() as sock:
+    wanted = attribute(STATUS, struct.pack(">I", DST_NAT if translated else 0))
+    wanted += attribute(STATUS_MASK, struct.pack(">I", DST_NAT))
+    with open_socket() as sock:
         _send(sock, GET, REQUEST | DUMP, family, wanted)
         while True:
             data = sock.recv(BUFFER)
@@ -86,9 +88,32 @@ def entries(family: int, *, translated: bool, protocol: int = 0) -> Iterator[Ent
 
 def delete(entry: Entry) -> bool:
     """Whether it was still there."""
-    with _socket() as sock:
-        attributes = _attribute(TUPLE_ORIG | NESTED, entry.raw) + (_attribute(ZONE, entry.zone) if entry.zone else b"")
-        _send(sock, DELETE, REQUEST | ACK, entry.family, attributes)
+    return _delete(entry.family, entry.raw, entry.zone)
+
+
+def delete_tuple(first: Tuple) -> bool:
+    """The same, by the first packet's direction alone."""
+    return _delete(socket.AF_INET6 if ":" in first.source else socket.AF_INET, tuple_bytes(first), b"")
+
+
+def packed(address: str) -> bytes:
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+
+
+def tuple_bytes(of: Tuple) -> bytes:
+    """A tuple as the kernel takes it."""
+    family = socket.AF_INET6 if ":" in of.source else socket.AF_INET
+    addresses = attribute(IP_SOURCE[family], packed(of.source)) + attribute(IP_TARGET[family], packed(of.target))
+    ports = (attribute(PROTO_NUMBER, bytes((NUMBERS[of.protocol],)))
+             + attribute(PROTO_SOURCE, struct.pack(">H", of.source_port))
+             + attribute(PROTO_TARGET, struct.pack(">H", of.target_port)))
+    return attribute(TUPLE_IP | NESTED, addresses) + attribute(TUPLE_PROTO | NESTED, ports)
+
+
+def _delete(family: int, raw: bytes, zone: bytes) -> bool:
+    with open_socket() as sock:
+        attributes = attribute(TUPLE_ORIG | NESTED, raw) + (attribute(ZONE, zone) if zone else b"")
+        _send(sock, DELETE, REQUEST | ACK, family, attributes)
         for _kind, body in _messages(sock.recv(BUFFER)):
             code = -struct.unpack_from("=i", body)[0]
             if code == errno.ENOENT:
@@ -97,7 +122,7 @@ def delete(entry: Entry) -> bool:
     return True
 
 
-def _socket() -> socket.socket:
+def open_socket() -> socket.socket:
     sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
     sock.settimeout(SECONDS)
     sock.bind((0, 0))
@@ -130,7 +155,7 @@ def _attributes(data: bytes) -> dict[int, bytes]:
     return found
 
 
-def _attribute(kind: int, data: bytes) -> bytes:
+def attribute(kind: int, data: bytes) -> bytes:
     return struct.pack("=HH", 4 + len(data), kind) + data + b"\0" * (-len(data) % 4)
 
 
@@ -140,7 +165,7 @@ def _entry(body: bytes) -> Entry | None:
     if original is None or reply is None:
         return None
     return Entry(family, original, reply, found[TUPLE_ORIG], struct.unpack(">I", found[STATUS])[0],
-                 found.get(ZONE, b""))
+                 found.get(ZONE, b""), found.get(PROTOCOL_INFO, b""))
 
 
 def _tuple(family: int, data: bytes) -> Tuple | None:

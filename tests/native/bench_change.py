@@ -24,6 +24,7 @@ ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[2] / "
 import ask  # noqa: E402
 from ansible.module_utils.fairlead.probe.summary import Summary, summarize  # noqa: E402
 from bench import BALANCED, NODE1, Bench, service  # noqa: E402
+from change_table import COLUMNS, row, show  # noqa: E402
 from traffic import DATAGRAMS, STAY, WEB, Traffic, flows, services  # noqa: E402
 
 ROUNDS, RATE = int(os.environ.get("ROUNDS", "3")), float(os.environ.get("RATE", "500"))
@@ -33,9 +34,6 @@ WAYS = os.environ.get("WAYS", "live restart").split()
 SERVED_SECONDS = 120.0
 QUIET, AFTER = 6.0, 6.0  # seconds of load before and after a change
 PAIRS = (("iptables", "nftables"), ("nftables", "iptables"))
-COLUMNS = ("change", "how", "took", "new ok/failed", "broken", "moved", "sent again", "p50 ms", "p99 ms", "UDP silence",
-           "probe's own stall")
-WIDTHS = (22, 8, 7, 16, 9, 8, 12, 12, 14, 16, 14)
 
 
 def main() -> int:
@@ -109,19 +107,6 @@ def phases(began: dict[str, float], failures: list[dict]) -> None:
     for each in failures:
         ended = each["at"] + each["ms"] / 1000
         print(f"    {each['flow']}: begun {each['at'] - first:.3f}, ended {ended - first:.3f}: {each['error']}")
-
-
-def row(change: str, how: str, took: float, quiet: Summary, during: Summary) -> tuple[str, ...]:
-    return (change, how, f"{took:.1f} s", f"{during.new - during.failed}/{during.failed}",
-            f"{during.broken}/{during.established}", f"{during.moved}/{during.clients}",
-            f"{during.resent} ({1000 * during.resent / max(1, during.new):.1f} "
-            f"vs {1000 * quiet.resent / max(1, quiet.new):.1f} per 1000)",
-            f"{during.p50:.1f} ({quiet.p50:.1f})", f"{during.p99:.1f} ({quiet.p99:.1f})",
-            f"{during.silence:.0f} ms ({quiet.silence:.0f})", f"{during.stall:.0f} ms ({quiet.stall:.0f})")
-
-
-def show(cells: tuple[str, ...]) -> None:
-    print("  ".join(f"{cell:<{width}}" for cell, width in zip(cells, WIDTHS)).rstrip(), flush=True)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 lost, and ends by itself.
 
 At every moment the node has the old mode's rules, the bridge, or the new mode's. Phases: observe, bridge, stop,
-configure, start, prove, carry, unbridge, reconcile, leftovers. Whatever fails from `stop` on is undone under the same
-bridge. A guard that was killed leaves the bridge and the journal; the next run begins anew under that bridge, towards
-the mode that is then wished, and so completes the change or undoes it.
+hand over (out of ipvs), configure, start, prove, carry, unbridge, reconcile, leftovers. Whatever fails from `stop` on
+is undone under the same bridge. A guard that was killed leaves the bridge and the journal; the next run begins anew
+under that bridge, towards the mode that is then wished, and so completes the change or undoes it.
 """
 from __future__ import annotations
 
@@ -20,7 +20,17 @@ from ansible.module_utils.fairlead.bridge import layout, node, table
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.kube_proxy import ask, inspect_node, leftovers, rules, unit
-from ansible.module_utils.fairlead.mode_change import affinity, kubeconfig, objects, proof, reconcile
+from ansible.module_utils.fairlead.mode_change import (
+    affinity,
+    handover,
+    ipvs,
+    kubeconfig,
+    memory,
+    objects,
+    own_sources,
+    proof,
+    reconcile,
+)
 from ansible.module_utils.fairlead.mode_change.follow import Bridge
 from ansible.module_utils.fairlead.mode_change.journal import BACK, DONE, STUCK, Journal
 
@@ -40,6 +50,7 @@ class Change:
         self._bridge: Bridge | None = None
         self._aborted = ""
         self._clients: affinity.Clients = {}  # affinity, as of the moment at which kube-proxy was stopped
+        self._sources: dict[str, str] = {}  # the node's own addresses, for its connections to Services
 
     def abort(self, *_signal: object) -> None:
         self._aborted = "it was told to stop"
@@ -74,6 +85,7 @@ class Change:
                                      facts.reject_addresses)
         self._bridge = Bridge(access, self._facts, self._commands, self._journal.say)
         self._bridge.read()
+        self._sources = own_sources.node_sources((found.get("status") or {}).get("addresses") or ())
 
     def _is_there(self) -> bool:
         """Whether a change that was left had only its last phases before it, or a boot has completed it."""
@@ -94,11 +106,15 @@ class Change:
         if not bridge.present():
             raise FairleadError(table.TABLE, "is not in the kernel although nft took it", "look at nft list ruleset")
         bridge.follow()
+        routes = own_sources.take(self._sources, self._commands)
+        if routes:
+            self._journal.say(f"the node asks {routes} Service addresses with its own address from now on")
 
     def _switch(self, old: str, new: str, text: str) -> None:
         """kube-proxy stopped, configured and started; the bridge out once its rules are proven."""
         self._phase("stop", old)
         self._systemctl("stop")
+        self._hand_over()
         self._phase("configure", self._state["path"])
         if files.read_text(self._state["path"]) != text:
             files.write_text(self._state["path"], text)
@@ -119,24 +135,30 @@ class Change:
         if self._bridge.present() and not self._state.get("without_bridge"):
             raise FairleadError(table.TABLE, "is still there although nft removed it", "look at nft list tables")
 
+    def _hand_over(self) -> None:
+        """Connections that IPVS carries, whoever left it there; without the bridge nothing would serve new ones."""
+        if not ipvs.servers(files.read_text(str(ipvs.SERVERS)) or "") or self._state.get("without_bridge"):
+            return
+        self._phase("hand over")
+        outcome = handover.apply(self._facts.addresses, self._commands, self._journal.say)
+        self._state["handed_over"] = {"flows": outcome.flows, "untracked": outcome.orphans, "refused": outcome.refused,
+                                      "paused_seconds": round(outcome.paused, 3)}
+        self._journal.say(outcome.words)
+        kept = own_sources.keep(self._sources, self._commands)
+        if kept:
+            self._journal.say(f"device {own_sources.DEVICE} keeps {', '.join(kept)} for the node's own connections")
+
     def _carry(self, new: str, known: affinity.Clients, *, last: bool = False) -> affinity.Clients:
         """Give the new mode's state what the bridge knows; with `last` take the bridge out, in the same transaction
         where the new mode's state is nftables sets."""
         clients, pins = self._bridge.clients() or self._clients, self._bridge.pins()
         fresh = affinity.newer({pin: held for pin, held in clients.items() if pin in pins}, known)
-        text = ""
-        if new == "iptables":
-            affinity.into_iptables(fresh, pins)
-        elif new == "nftables":
-            text = affinity.into_sets(fresh, pins)
         remove = table.remove(self._facts.families) if last else ""
-        if text and not self._commands.run(["nft", "-f", "-"], stdin=text + remove).ok:
-            # A set is gone with its endpoint: the others one by one, so that one does not cost all.
-            for pin, held in fresh.items():
-                self._commands.run(["nft", "-f", "-"], stdin=affinity.into_sets({pin: held}, pins))
-            text = ""
-        if remove and not text:
-            self._commands.check(["nft", "-f", "-"], stdin=remove)
+        lost = memory.give(new, fresh, pins, remove, self._commands)
+        if lost:
+            self._state["affinity_lost"] = self._state.get("affinity_lost", 0) + lost
+            self._journal.say(f"{lost} clients with affinity may be sent to another endpoint: nobody but IPVS itself "
+                              "can write its templates")
         return clients
 
     def _settle(self) -> str:
@@ -154,6 +176,9 @@ class Change:
             for step in planned.steps:
                 leftovers.apply(step, self._commands)
                 self._journal.say(step.describe())
+            waiting = own_sources.release(self._commands)
+            if waiting:
+                self._journal.say(waiting)
         except (FairleadError, OSError) as error:
             return f"the mode is changed, but phase {self._state['phase']} failed: {error}"
         return ""
@@ -168,6 +193,7 @@ class Change:
                 if not self._bridge.present() and not self._state.get("without_bridge"):
                     self._bridge.load(self._clients)
                 self._switch(self._state["to"], old, self._state["old"])
+                own_sources.give_back(self._sources, self._commands)
                 self._end(BACK, reason)
                 return
             except Exception as error:  # noqa: BLE001 - the bridge serves meanwhile; try again
@@ -176,11 +202,7 @@ class Change:
         self._end(STUCK, f"{reason}; and {old} mode does not serve either. The bridge stays, with the endpoints of now")
 
     def _remembered(self, mode: str) -> affinity.Clients:
-        pins = self._bridge.pins()
-        if mode == "iptables":
-            return affinity.of_iptables(pins)
-        return affinity.of_sets(pins, {name: affinity.set_name(pin) for name, pin in pins.items()}, affinity.TABLE,
-                                self._commands)
+        return memory.read(mode, self._bridge, self._facts.addresses, self._commands, self._journal.say)
 
     def _check(self) -> None:
         if self._aborted:
@@ -206,7 +228,7 @@ def main() -> None:
     """The guard's process: python3 guard.zip PLACE."""
     journal = Journal(sys.argv[1])
     descriptor = journal.take(PATIENCE_SECONDS)
-    change = Change(journal.read(), journal, Commands())
+    change = Change({**journal.read(), **journal.test_words()}, journal, Commands())
     signal.signal(signal.SIGTERM, change.abort)
     try:
         change.run()

@@ -33,6 +33,14 @@ class Journal:
         text = files.read_text(f"{self._place}/state.json")
         return json.loads(text) if text else None
 
+    def test_words(self) -> dict[str, Any]:
+        """What only tests tell the guard, once: `pauses` (phase -> seconds, to have time for a fault), and
+        `without_bridge`, with which a change loses connections."""
+        path = f"{self._place}/test.json"
+        text = files.read_text(path)
+        files.remove(path)
+        return json.loads(text) if text else {}
+
     def write(self, state: dict[str, Any]) -> None:
         files.write_text(f"{self._place}/state.json", json.dumps(state, indent=1, sort_keys=True) + "\n", 0o600)
 

@@ -16,6 +16,7 @@ from ansible.module_utils.fairlead.bridge.node import Family
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.kube_proxy import ask
+from ansible.module_utils.fairlead.mode_change import proof_ipvs
 
 POLL_SECONDS = 0.2
 LISTING_SECONDS = 120.0
@@ -60,7 +61,7 @@ def wait(wanted: Wanted, timeout: float, commands: Commands, check: Callable[[],
 
 def missing_rules(mode: str, families: tuple[Family, ...], parts: Parts, commands: Commands) -> str:
     """What of the Services' path is not in the kernel; "" for nothing."""
-    look = {"iptables": _iptables, "nftables": _nftables}[mode]
+    look = {"iptables": _iptables, "nftables": _nftables, "ipvs": proof_ipvs.missing}[mode]
     for family in families:
         missing = look(family, {name: part for (of, name), part in parts.items() if of == family.name}, commands)
         if missing:

@@ -2,6 +2,9 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -10,7 +13,8 @@ from typing import Any
 
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.kube_proxy import ask
+from ansible.module_utils.fairlead.kube_proxy import ask, inspect_node, leftovers, rules
+from ansible.module_utils.fairlead.kube_proxy.modes import MODES
 from ansible.module_utils.fairlead.mode_change import guard
 from ansible.module_utils.fairlead.mode_change.journal import BACK, DONE, OPEN, PLACE, STUCK, Journal
 
@@ -20,7 +24,7 @@ POLL_SECONDS = 0.2
 LOOK_SECONDS = 0.3
 SPARE_SECONDS = 120.0  # for all phases beside the two first syncs
 MAIN = f"from {OURS}.mode_change.guard import main\nmain()\n"
-CAN = ("iptables", "nftables")
+NODEST_KERNEL = (5, 9)  # since then IPVS lets go of connections at once when their server is removed
 
 
 def request(*, running: str, mode: str, old: str, new: str, path: str, node: str, kubeconfig: str,
@@ -31,16 +35,41 @@ def request(*, running: str, mode: str, old: str, new: str, path: str, node: str
     asked = {"to": mode, "new": new, "path": path, "node": node, "kubeconfig": kubeconfig, "timeout": timeout}
     if earlier:
         return {**{key: earlier[key] for key in ("from", "old", "configz", "families")}, **asked, "resumed": True}
-    for each in (running, mode):
-        if each not in CAN:
-            raise FairleadError("kube_proxy_mode_change", "a live change into or out of ipvs mode is not there yet",
-                                "use kube_proxy_mode_change=restart, which loses connections", "live")
+    check(running, mode)
     config = guard.configz()
     if not config:
         raise FairleadError("kube-proxy", f"does not say on port {ask.METRICS_PORT} what it runs with (/configz)",
                             "let metricsBindAddress be 127.0.0.1:10249 for the change")
     families = sorted(ask.synced_families(ask.get(ask.METRICS_PORT, "/metrics")[1]) - {"both"}) or ["IPv4"]
     return {"from": running, "old": old, "configz": config, "families": families, **asked}
+
+
+def check(running: str, mode: str) -> None:
+    """Raises FairleadError for a change that cannot be made without loss on this node."""
+    for each in (running, mode):
+        if each not in MODES:
+            raise FairleadError("kube_proxy_mode_change",
+                                f"a live change from {running or 'no'} to {mode} mode is not possible",
+                                "use kube_proxy_mode_change=restart, which loses connections", "live")
+    if running == "ipvs":
+        missing = [name for name in ("nft", "ipvsadm") if not shutil.which(name)]
+        if missing:
+            raise FairleadError("kube_proxy_mode_change", f"{' and '.join(missing)} must be on the node to hand over "
+                                "connections of IPVS", "install the package that carries it", "live")
+        numbers = re.match(r"(\d+)\.(\d+)", platform.release())
+        if numbers and tuple(map(int, numbers.groups())) < NODEST_KERNEL:
+            raise FairleadError("kube_proxy_mode_change", f"IPVS of kernel {platform.release()} keeps connections "
+                                "whose virtual server is gone, so they cannot be handed over",
+                                "use a kernel from 5.9 on, or kube_proxy_mode_change=restart", "live")
+    if mode == "nftables":
+        commands = Commands()
+        kernel, local = rules.observe(commands), inspect_node.node_addresses(commands)
+        others = leftovers.foreign(kernel, local)
+        if others:
+            names = ", ".join(f"{one.protocol} {one.address}:{one.port}" for one in others[:5])
+            raise FairleadError("kube_proxy_mode", f"kube-proxy flushes every virtual server of IPVS when it starts in "
+                                f"nftables mode, and these are not its own: {names}",
+                                "let their owner move them off this node, or change it to iptables mode", mode)
 
 
 def unfinished(place: str = PLACE) -> dict[str, Any] | None:
