@@ -23,7 +23,7 @@ options:
   mode_change:
     description:
       - What to do with a node that serves in another mode. V(restart) loses new connections for seconds.
-      - V(live) loses none. A table of its own takes over while kube-proxy changes; iptables and nftables only.
+      - V(live) loses none. A table of its own takes over while kube-proxy changes; connections of IPVS are handed over.
       - A live change that was left unfinished, for instance by a power cut, is always taken up again.
     type: str
     choices: [refuse, restart, live]

@@ -80,7 +80,8 @@ class Probe:
         try:
             async with _limit(TIMEOUT):
                 reader, writer = await asyncio.open_connection(flow["address"], flow["port"], local_addr=(source, 0))
-                answer = await _ask(reader, writer, flow)
+                # A server that does not speak HTTP: that the connection opens is answer enough.
+                answer = await _ask(reader, writer, flow) if flow.get("path", "/") else "opened"
                 resent = _resent(writer)
         except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as problem:
             error = _words(problem)

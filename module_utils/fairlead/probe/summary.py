@@ -44,7 +44,7 @@ def summarize(results: Iterable[Result], begin: float = 0.0, end: float = float(
     failures = [each for each in chosen if not each["ok"] and each["kind"] != "udp"]
     return Summary(
         new=len(opened), failed=sum(not each["ok"] for each in opened),
-        p50=_share(lasted, 0.5), p99=_share(lasted, 0.99), longest=lasted[-1] if lasted else 0.0,
+        p50=share(lasted, 0.5), p99=share(lasted, 0.99), longest=lasted[-1] if lasted else 0.0,
         resent=sum(bool(each["resent"]) for each in opened),
         established=len({(each["flow"], each["id"]) for each in kept}),
         broken=len({(each["flow"], each["id"]) for each in kept if not each["ok"]}),
@@ -54,7 +54,7 @@ def summarize(results: Iterable[Result], begin: float = 0.0, end: float = float(
         first_failure=min((each["at"] for each in failures), default=0.0))
 
 
-def _share(ordered: list[float], share: float) -> float:
+def share(ordered: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
 
 
