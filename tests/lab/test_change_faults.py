@@ -1,0 +1,184 @@
+"""Faults during a live change of mode on a node with real IPVS and systemd, each under load. Long: make sweep-change.
+
+The list of what was tried and what came of it is printed at the end. Nothing may be lost, except while the node itself
+is off, and in the moment in which IPVS connections are handed over: a guard that is killed just then breaks those.
+"""
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+from ansible.module_utils.fairlead.lab.record import RUN
+from ansible.module_utils.fairlead.probe.summary import summarize
+from lab_tools import INVENTORY, ROOT, wait_until
+from lab_traffic import Services, Traffic, flows
+
+NODE, RATE, KEPT = "node1", 20, 12  # node1 serves in ipvs mode
+PLACE, UNIT = "/var/lib/fairlead/mode-change", "fairlead-mode-change"
+PHASES = os.environ.get("PHASES", "bridge stop configure start prove carry unbridge reconcile").split()
+SECONDS = 400
+OUTCOMES: list[str] = []
+
+
+@pytest.fixture(scope="module")
+def services(lab):
+    if lab.daemonset:
+        pytest.skip("systemd only: the guard starts and stops a unit")
+    with Services(lab) as made:
+        yield made
+    bring(lab, lab.nodes[NODE])
+    print("\n".join(["", "fault and outcome:", *OUTCOMES]))
+
+
+@pytest.fixture
+def node(lab, services):
+    """In ipvs mode, and serving."""
+    bring(lab, "ipvs")
+    services.ready(NODE)
+    return lab.machine(NODE)
+
+
+def play(mode, **more):
+    """playbooks/change_mode.yml without its own probes: (status, what it said)."""
+    wish = {"change_mode_to": mode, "change_mode_soak": 2, "probe_flows": [], **more}
+    done = subprocess.run(
+        ["ansible-playbook", "-i", str(INVENTORY), str(ROOT / "playbooks/change_mode.yml"), "--limit", NODE,
+         "--extra-vars", json.dumps(wish)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=SECONDS,
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")})
+    return done.returncode, done.stdout + done.stderr
+
+
+def bring(lab, mode):
+    if running(lab) != mode or "fairlead" in lab.machine(NODE).check_output("nft list tables"):
+        status, said = play(mode)
+        assert status == 0, said
+
+
+def running(lab):
+    return lab.machine(NODE).run("curl -s 127.0.0.1:10249/proxyMode").stdout
+
+
+def begin(node, mode, pauses):
+    """A change in the background which waits in these phases; the thread and the list that gets its answer."""
+    earlier = state(node).get("begun", 0.0)
+    node.check_output(f"mkdir -p {PLACE}")
+    node.check_output("printf %s '{}' > {}/test.json".format(json.dumps({"pauses": pauses}), PLACE))
+    answers: list = []
+    thread = threading.Thread(target=lambda: answers.append(play(mode)))
+    thread.start()
+    return thread, answers, earlier
+
+
+def state(node):
+    text = node.run(f"cat {PLACE}/state.json").stdout
+    return json.loads(text) if text else {}
+
+
+def wait_for_phase(node, name, earlier):
+    """earlier: when the change before this one began."""
+    def there():
+        found = state(node)
+        return found.get("begun", 0) > earlier and name in (found["phase"], *found["phases"])
+
+    wait_until(f"phase {name}", SECONDS, there, 0.3)
+
+
+def note(fault, outcome, summary):
+    OUTCOMES.append(f"{fault}: {outcome}; new {summary.new - summary.failed} ok, {summary.failed} failed; "
+                    f"{summary.broken} of {summary.established} broken")
+    print(OUTCOMES[-1])
+
+
+def settled(lab, mode):
+    assert running(lab) == mode
+    assert "fairlead" not in lab.machine(NODE).check_output("nft list tables")
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_guard_that_is_killed(lab, node, phase):
+    with Traffic(lab, NODE, flows(lab, NODE, RATE, KEPT)) as traffic:
+        thread, answers, earlier = begin(node, "nftables", {phase: 8})
+        wait_for_phase(node, phase, earlier)
+        node.check_output(f"systemctl kill --signal=KILL {UNIT}")
+        thread.join(SECONDS)
+        status, said = answers[0]
+        assert status != 0
+        assert "is in ipvs mode again" in said, said  # the playbook itself undid what was begun
+        settled(lab, "ipvs")
+        time.sleep(3.0)
+    summary = summarize(traffic.results())
+    note(f"SIGKILL of the guard in phase {phase}", "undone by the same run", summary)
+    assert (summary.failed, summary.broken) == (0, 0), summary
+
+
+def test_a_playbook_that_is_killed(lab, node):
+    """The guard goes on by itself."""
+    with Traffic(lab, NODE, flows(lab, NODE, RATE, KEPT)) as traffic:
+        earlier = state(node).get("begun", 0.0)
+        argv = ["ansible-playbook", "-i", str(INVENTORY), str(ROOT / "playbooks/change_mode.yml"), "--limit", NODE,
+                "--extra-vars", json.dumps({"change_mode_to": "nftables", "probe_flows": []})]
+        started = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True,
+                                   env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")})
+        wait_for_phase(node, "stop", earlier)
+        os.killpg(started.pid, signal.SIGKILL)
+        started.wait()
+        wait_until("the guard to end", SECONDS, lambda: state(node)["outcome"] != "open")
+        settled(lab, "nftables")
+        time.sleep(3.0)
+    summary = summarize(traffic.results())
+    note("SIGKILL of the playbook", "completed by the guard", summary)
+    assert (summary.failed, summary.broken) == (0, 0), summary
+
+
+def test_an_api_server_that_is_away(lab, node):
+    """Neither kube-proxy can sync then: the bridge serves until it is back."""
+    server = json.loads((RUN / lab.name / "processes" / "kube-apiserver.json").read_text(encoding="utf-8"))["pid"]
+    with Traffic(lab, NODE, flows(lab, NODE, RATE, KEPT)) as traffic:
+        thread, answers, earlier = begin(node, "nftables", {"configure": 3})
+        wait_for_phase(node, "configure", earlier)
+        os.kill(server, signal.SIGSTOP)
+        try:
+            time.sleep(20.0)
+            assert "fairlead-bridge" in node.check_output("nft list tables")
+        finally:
+            os.kill(server, signal.SIGCONT)
+        thread.join(SECONDS)
+        mode = running(lab)
+        settled(lab, mode)
+        time.sleep(3.0)
+    summary = summarize(traffic.results())
+    note("API server away for 20 s from configure on", f"status {answers[0][0]}, in {mode} mode", summary)
+    assert (summary.failed, summary.broken) == (0, 0), summary
+
+
+def test_a_node_that_loses_power(lab, node):
+    """Whatever was in the kernel is gone; the next run settles it."""
+    thread, _answers, earlier = begin(node, "nftables", {"prove": 20})
+    wait_for_phase(node, "prove", earlier)
+    lab.power_off(NODE)
+    thread.join(SECONDS)
+    lab.power_on()
+    again = lab.machine(NODE)
+    wait_until("ssh", 240, lambda: again.run("true").rc == 0, 3.0)
+    before = state(again)["outcome"]
+    status, said = play("nftables")
+    assert status == 0, said
+    settled(lab, "nftables")
+    OUTCOMES.append(f"power-off in phase prove: journal said {before}, completed by the next run")
+    assert set(lab.pods_answering("client1", NODE, 30080, 45)) == lab.pods()
+
+
+def test_without_the_bridge_the_same_change_loses_connections(lab, node):
+    with Traffic(lab, NODE, flows(lab, NODE, RATE, KEPT)) as traffic:
+        node.check_output("printf %s '{}' > {}/test.json".format(json.dumps({"without_bridge": True}), PLACE))
+        status, said = play("nftables")
+        assert status == 0, said
+        time.sleep(3.0)
+    summary = summarize(traffic.results())
+    note("the bridge left out", "changed", summary)
+    assert summary.failed > 0
