@@ -58,9 +58,17 @@ native: setup ## Test on the native bench: the bridge beside kube-proxy, changes
 	@bin/as-root "make native"
 	@pytest -v tests/native
 
-bench-change: setup ## Change kube-proxy's mode under load, by restart and live (ROUNDS= RATE= KEPT= SERVICES=)
+bench-change: lab ## Change kube-proxy's mode under load, live and by restart: natively, then with ipvs on the lab's node3
 	@bin/as-root "make bench-change"
 	@python3 tests/native/bench_change.py
+	@python3 tests/bench/change_lab.py
+
+bench-change-native: setup ## The native half of bench-change alone (ROUNDS= RATE= KEPT= SERVICES= WAYS=)
+	@bin/as-root "make bench-change-native"
+	@python3 tests/native/bench_change.py
+
+bench-change-lab: lab ## The half of bench-change on a node of the lab alone (PAIRS= ROUNDS= RATE= KEPT= WAYS= NODE=)
+	@python3 tests/bench/change_lab.py
 
 parity: setup ## Compare our verdicts on Services with real API servers (SEED= CREATES= UPDATES= VERSIONS=)
 	@python3 tests/parity/run.py --seed "$(SEED)" --creates $(or $(CREATES),2000) --updates $(or $(UPDATES),1000) \
@@ -97,6 +105,10 @@ sweep-userspace: lab ## kube-proxy 1.20.2 built from Debian's source, in userspa
 	@bin/as-root "make sweep-userspace"
 	@$(PLAY) playbooks/userspace_build.yml
 	@pytest -v tests/lab/test_userspace.py
+
+sweep-change: lab ## Change a node out of ipvs and back, and again with a fault in every phase (PHASES=) (long)
+	@molecule test --scenario-name change_mode
+	@pytest -v -s tests/lab/test_change_faults.py
 
 sweep-preflight: lab ## Give a node each defect that preflight knows, for real, and look for its line (long)
 	@pytest -v tests/lab/test_preflight.py

@@ -154,11 +154,11 @@ class Change:
         clients, pins = self._bridge.clients() or self._clients, self._bridge.pins()
         fresh = affinity.newer({pin: held for pin, held in clients.items() if pin in pins}, known)
         remove = table.remove(self._facts.families) if last else ""
-        lost = memory.give(new, fresh, pins, remove, self._commands)
+        lost = memory.give(new, fresh, self._bridge, remove, self._commands)
         if lost:
             self._state["affinity_lost"] = self._state.get("affinity_lost", 0) + lost
-            self._journal.say(f"{lost} clients with affinity may be sent to another endpoint: nobody but IPVS itself "
-                              "can write its templates")
+            self._journal.say(f"{lost} persistence templates were not taken by IPVS: those clients with affinity may "
+                              "be sent to another endpoint")
         return clients
 
     def _settle(self) -> str:

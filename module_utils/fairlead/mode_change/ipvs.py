@@ -100,15 +100,15 @@ def clients(templates: Iterable[Row], parts: dict[tuple[str, str], Part], node_a
     IPVS remembers a client for each address of a Service, the other modes for the Service: of a client whom two
     addresses sent to two endpoints the younger one counts.
     """
-    fronts: dict[Place, dict[tuple[str, int], str]] = {}
+    places: dict[Place, dict[tuple[str, int], str]] = {}
     for part in parts.values():
         if part.pins:
-            fronts.update(_fronts(part, node_addresses))
+            places.update(fronts(part, node_addresses))
     best: dict[tuple[tuple[str, int, str], str], tuple[int, str]] = {}
     ambiguous = set()
     pins = {name: pin for part in parts.values() for name, pin in part.pins.items()}
     for row in templates:
-        name = fronts.get(row.place, {}).get((row.endpoint, row.endpoint_port))
+        name = places.get(row.place, {}).get((row.endpoint, row.endpoint_port))
         if name is None or not row.template or row.seconds <= 0:
             continue
         one = (pins[name].port, pins[name].number, pins[name].protocol), row.client
@@ -123,7 +123,7 @@ def clients(templates: Iterable[Row], parts: dict[tuple[str, str], Part], node_a
     return found, len(ambiguous)
 
 
-def _fronts(part: Part, node_addresses: tuple[str, ...]) -> dict[Place, dict[tuple[str, int], str]]:
+def fronts(part: Part, node_addresses: tuple[str, ...]) -> dict[Place, dict[tuple[str, int], str]]:
     """Where a Service with affinity is asked -> its endpoints -> their pins."""
     found: dict[Place, dict[tuple[str, int], str]] = {}
     for (table, words), verdict in part.elements.items():

@@ -3,9 +3,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ansible.module_utils.fairlead.bridge.layout import Pin
 from ansible.module_utils.fairlead.command import Commands
-from ansible.module_utils.fairlead.mode_change import affinity, ipvs
+from ansible.module_utils.fairlead.mode_change import affinity, ipvs, ipvs_templates
 from ansible.module_utils.fairlead.mode_change.follow import Bridge
 
 
@@ -25,16 +24,16 @@ def read(mode: str, bridge: Bridge, node_addresses: tuple[str, ...], commands: C
     return found
 
 
-def give(mode: str, clients: affinity.Clients, pins: dict[str, Pin], remove: str, commands: Commands) -> int:
+def give(mode: str, clients: affinity.Clients, bridge: Bridge, remove: str, commands: Commands) -> int:
     """Write them into the mode's state; how many could not be. remove: nft commands that take the bridge out, in the
     same transaction where the state is nftables sets."""
-    lost, text = 0, ""
+    pins, lost, text = bridge.pins(), 0, ""
     if mode == "iptables":
         affinity.into_iptables(clients, pins)
     elif mode == "nftables":
         text = affinity.into_sets(clients, pins)
     else:
-        lost = affinity.count(clients.values())
+        lost = _into_ipvs(clients, bridge, commands)
     if text and not commands.run(["nft", "-f", "-"], stdin=text + remove).ok:
         # A set is gone with its endpoint: the others one by one, so that one does not cost all.
         for pin, held in clients.items():
@@ -43,3 +42,11 @@ def give(mode: str, clients: affinity.Clients, pins: dict[str, Pin], remove: str
     if remove and not text:
         commands.check(["nft", "-f", "-"], stdin=remove)
     return lost
+
+
+def _into_ipvs(clients: affinity.Clients, bridge: Bridge, commands: Commands) -> int:
+    addresses = bridge.facts.addresses
+    asked = ipvs_templates.wanted(clients, bridge.pins(), list(bridge.parts.values()), addresses)
+    four = next((each for each in addresses if ":" not in each and not each.startswith("127.")), "")
+    written = ipvs_templates.write(asked, four, commands) if four else 0
+    return len(asked) - written

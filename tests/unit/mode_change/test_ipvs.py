@@ -6,7 +6,7 @@ from ansible.module_utils.fairlead import netfilter_conntrack_create as create
 from ansible.module_utils.fairlead.bridge import layout
 from ansible.module_utils.fairlead.bridge.layout import Part
 from ansible.module_utils.fairlead.bridge.node import Family, NodeFacts
-from ansible.module_utils.fairlead.mode_change import handover, ipvs, own_sources, proof_ipvs
+from ansible.module_utils.fairlead.mode_change import handover, ipvs, ipvs_templates, own_sources, proof_ipvs
 
 CONNECTIONS = """\
 Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Expires PEName PEData
@@ -154,3 +154,26 @@ def test_own_sources():
     assert own_sources.node_sources([{"type": "Hostname", "address": "node1"},
                                      {"type": "InternalIP", "address": NODE},
                                      {"type": "InternalIP", "address": "fd98::b"}]) == {"-4": NODE, "-6": "fd98::b"}
+
+
+def test_templates_are_written_for_every_address_of_the_service():
+    made = parts()
+    pins = made["IPv4", "default/stay"].pins
+    name = next(name for name, pin in pins.items() if pin.address == "10.244.2.13")
+    found = ipvs_templates.wanted({name: {"192.0.2.9": 300}}, pins, made.values(), (NODE, "fd98::b", "127.0.0.1"))
+    assert sorted((each.address, each.port, each.endpoint, each.seconds) for each in found) == [
+        ("10.96.0.80", 80, "10.244.2.13", 300), (NODE, 30082, "10.244.2.13", 300)]
+
+
+def test_a_message_of_the_synchronisation_protocol():
+    four = ipvs_templates.Template("tcp", "192.0.2.9", "10.96.0.80", 80, "10.244.2.13", 8080, 300)
+    six = ipvs_templates.Template("udp", "2001:db8::9", "fd00:96::50", 53, "fd00:244::3", 5353, 60)
+    [message] = ipvs_templates.messages([four, six], 7)
+    assert message[:8] == bytes((0, 7, 0, 8 + 36 + 72, 2, 1, 0, 0))
+    assert message[8:44].hex() == ("00" "06" "0024" "00001000" "0000" "0000" "0050" "1f90" "00000000" "0000012c"
+                                   "c0000209" "0a600050" "0af4020d")
+    assert message[44:68].hex() == "01" "11" "0048" "00001000" "0000" "0000" "0035" "14e9" "00000000" "0000003c"
+    assert len(message) == 116
+    many = list(ipvs_templates.messages([four] * 100, 7))
+    assert sum(each[4] for each in many) == 100
+    assert max(map(len, many)) <= ipvs_templates.MESSAGE_BYTES
