@@ -21,6 +21,7 @@ WEB, STAY, DATAGRAMS = 30090, 30091, 30092
 PROGRAM, PLACE = Path(load.__file__), "/run/fairlead-probe.py"
 PORTS = {"probe-web": (WEB, 8080, "TCP"), "probe-stay": (STAY, 8080, "TCP"),
          "probe-datagrams": (DATAGRAMS, 8081, "UDP")}
+IDLE_OPENED = 100.0  # idle connections that are opened in a second, which an emulated node can bear
 SHARES = {"client1": 0.5, "client2": 0.3, "pod": 0.13, "node": 0.07}
 
 
@@ -59,8 +60,9 @@ class Services:
             self._lab.pods_answering("client1", node, STAY, 3)) <= self._lab.pods())
 
 
-def flows(lab: Lab, node: str, rate: float, kept: int) -> dict[str, list[dict[str, Any]]]:
-    """Where -> flows; `rate` new connections a second and `kept` established ones over all of them."""
+def flows(lab: Lab, node: str, rate: float, kept: int, idle: int = 0) -> dict[str, list[dict[str, Any]]]:
+    """Where -> flows; `rate` new connections a second and `kept` established ones over all of them; `idle` more that
+    ask only now and then."""
     address, address6 = lab.address(node), lab.address(node, 6).strip("[]")
     cluster = {name: lab.get("service", "--namespace", NAMESPACE, name)["spec"]["clusterIPs"] for name in PORTS}
     four, six = _by_family(cluster["probe-web"])
@@ -77,6 +79,9 @@ def flows(lab: Lab, node: str, rate: float, kept: int) -> dict[str, list[dict[st
             _kept("kept", (address, WEB), own, kept // 4), _kept("kept, IPv6", (address6, WEB), own6, kept // 8),
             {"name": "udp", "kind": "udp", "address": address, "port": DATAGRAMS, "sources": [own],
              "interval": 0.1}]
+        if idle:
+            found[client].append({**_kept("idle", (address, WEB), own, idle // 2), "interval": 20.0,
+                                  "opened": IDLE_OPENED / 2})
     pod, pod6 = _pod_addresses(lab, node)
     share = rate * SHARES["pod"]
     found["pod"] = [_new("cluster address", (four, 80), pod, share / 2),

@@ -3,9 +3,10 @@ systemd. Called by `make bench-change`; the lab has to run.
 
 PAIRS ("iptables>ipvs ipvs>nftables ..."; every pair in a round by default) are made one after the other on NODE
 (node3), which is brought to the first pair's mode before and to the inventory's afterwards. RATE (30) new connections a
-second, KEPT (20) established ones. WAYS ("live restart"), ROUNDS (1) of each way, SOAK (10) seconds. Each change has
-its own quiet control right before it. WITHOUT_BRIDGE=1 leaves the bridge out of the live change: then this must fail.
-REPORT names a file for the figures as JSON, LOGS a directory for the playbooks' words.
+second, KEPT (20) established ones, IDLE (0) more that say something every 20 s. WAYS ("live restart"), ROUNDS (1) of
+each way, SOAK (10) seconds. Each change has its own quiet control right before it. WITHOUT_BRIDGE=1 leaves the bridge
+out of the live change: then this must fail. REPORT names a file for the figures as JSON, LOGS a directory for the
+playbooks' words.
 """
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "native")]
 from ansible.module_utils.fairlead.probe.summary import Summary, summarize  # noqa: E402
 from change_table import COLUMNS, row, show  # noqa: E402
 from lab_tools import INVENTORY, Lab  # noqa: E402
-from lab_traffic import Services, Traffic, flows  # noqa: E402
+from lab_traffic import IDLE_OPENED, Services, Traffic, flows  # noqa: E402
 
 NODE = os.environ.get("NODE", "node3")
 # Every pair once, each beginning where the one before it ended.
@@ -32,6 +33,7 @@ EVERY = "iptables>ipvs ipvs>nftables nftables>iptables iptables>nftables nftable
 PAIRS = [tuple(each.split(">")) for each in os.environ.get("PAIRS", EVERY).split()]
 ROUNDS, WAYS = int(os.environ.get("ROUNDS", "1")), os.environ.get("WAYS", "live restart").split()
 RATE, KEPT = float(os.environ.get("RATE", "30")), int(os.environ.get("KEPT", "20"))
+IDLE = int(os.environ.get("IDLE", "0"))
 SOAK, QUIET, AFTER = float(os.environ.get("SOAK", "10")), 10.0, 8.0
 WITHOUT_BRIDGE = os.environ.get("WITHOUT_BRIDGE") == "1"
 LOGS = Path(os.environ.get("LOGS", ROOT / "build" / "change"))
@@ -64,13 +66,14 @@ def main() -> int:
 
 def one(lab: Lab, old: str, new: str, how: str, name: str) -> dict[str, Any]:
     """One change with its quiet control; prints its line."""
-    with Traffic(lab, NODE, flows(lab, NODE, RATE, KEPT)) as traffic:
+    with Traffic(lab, NODE, flows(lab, NODE, RATE, KEPT, IDLE)) as traffic:
+        time.sleep(IDLE / IDLE_OPENED)
         begin = time.time()
         time.sleep(QUIET)
         changed = time.time()
         status = play(name, new, how)
         ended = time.time()
-        time.sleep(AFTER)
+        time.sleep(max(AFTER, 60.0 if IDLE else 0.0))  # an idle connection asks every 20 s
     results = traffic.results()
     quiet, during = summarize(results, begin, changed), summarize(results, changed)
     state = json.loads(lab.machine(NODE).run(f"cat {JOURNAL}/state.json").stdout or "{}") if how == "live" else {}

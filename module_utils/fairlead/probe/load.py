@@ -7,7 +7,8 @@ Reads a JSON document on standard input, writes one JSON line per result, and en
 
 kind new:         opens connections at `rate` a second, asks once, closes; `rate` is over all sources
 kind affinity:    the same; each source counts as one client, and its answers should be one pod's
-kind established: keeps `count` connections open and asks on each every `interval` seconds
+kind established: keeps `count` connections open and asks on each every `interval` seconds; `opened` of them are opened
+                  in a second at the most
 kind udp:         asks from one fixed port per source every `interval` seconds
 
 A result: {"at": UNIX time of its beginning, "flow", "kind", "source", "ok", "ms", "answer", "error", "resent": opening
@@ -28,6 +29,7 @@ from typing import Any, Callable
 
 LONGEST_SECONDS, MOST_RATE, MOST_COUNT = 3600, 2000, 5000
 TIMEOUT = 5.0  # seconds for a connection and its answer; a lost opening packet costs one, a second one three
+OPENED = 200.0  # established connections that are opened in a second
 STALL = 0.2  # seconds late at which the probe itself was kept from running
 ANSWER_TIMEOUT = 5.0  # on an established connection
 _TCP_INFO_RETRANSMITTED = 100  # offset of tcpi_total_retrans in struct tcp_info
@@ -96,6 +98,7 @@ class Probe:
     async def _connection(self, flow: Flow, number: int) -> None:
         """One connection that carries data both ways until the end or until it breaks; it is not opened again."""
         source = flow["sources"][number % len(flow["sources"])]
+        await asyncio.sleep(number / flow.get("opened", OPENED))
         begun, started = time.time(), time.monotonic()
         try:
             async with _limit(TIMEOUT):
