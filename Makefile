@@ -108,7 +108,7 @@ sweep-userspace: lab ## kube-proxy 1.20.2 built from Debian's source, in userspa
 
 sweep-change: lab ## Change a node out of ipvs and back, and again with a fault in every phase (PHASES=) (long)
 	@molecule test --scenario-name change_mode
-	@pytest -v -s tests/lab/test_change_faults.py
+	@pytest -v -s tests/lab/test_change_back.py tests/lab/test_change_faults.py
 
 sweep-preflight: lab ## Give a node each defect that preflight knows, for real, and look for its line (long)
 	@pytest -v tests/lab/test_preflight.py

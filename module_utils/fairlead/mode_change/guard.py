@@ -63,6 +63,8 @@ class Change:
                 return
             self._bring_bridge()
         except FairleadError as error:
+            if self._facts and not self._state.get("resumed"):  # the old mode serves: no bridge is needed
+                self._commands.run(["nft", "-f", "-"], stdin=table.remove(self._facts.families))
             self._end(BACK, f"nothing was changed: {error}")
             return
         try:

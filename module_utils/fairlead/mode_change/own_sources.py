@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -28,7 +29,8 @@ def take(sources: dict[str, str], commands: Commands, device: str = DUMMY) -> in
         lines = [_route(address, device, source) for address in routed(option, device, commands)]
         count += len(lines)
         if lines:
-            commands.check(["ip", option, "-batch", "-"], timeout=60, stdin="".join(lines))
+            # A route that is refused costs nothing but the source of connections to it: the others are what counts.
+            commands.run(["ip", option, "-force", "-batch", "-"], timeout=60, stdin="".join(lines))
     return count
 
 
@@ -37,7 +39,7 @@ def give_back(sources: dict[str, str], commands: Commands) -> None:
     for option in sources:
         lines = [_route(address, DUMMY, address) for address in routed(option, DUMMY, commands)]
         if lines:
-            commands.check(["ip", option, "-batch", "-"], timeout=60, stdin="".join(lines))
+            commands.run(["ip", option, "-force", "-batch", "-"], timeout=60, stdin="".join(lines))
 
 
 def routed(option: str, device: str, commands: Commands) -> list[str]:
@@ -92,8 +94,6 @@ def local_addresses(text: str) -> set[str]:
 
 
 def _decoded(word: str) -> str:
-    import sys  # noqa: PLC0415 - for the order of bytes alone
-
     raw = b"".join(int(word[at:at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(word), 8))
     address = ipaddress.ip_address(raw)
     mapped = getattr(address, "ipv4_mapped", None)

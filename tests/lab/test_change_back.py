@@ -1,0 +1,95 @@
+"""A live change out of ipvs and its rollback by hand leave the node as it was, and connections their translation.
+
+Asked of the kernel before, between and after. Part of make sweep-change.
+"""
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import pytest
+from ansible.module_utils.fairlead.probe.summary import summarize
+from lab_traffic import WEB, Services, Traffic, flows
+
+NODE = "node1"
+# Everything that kube-proxy writes in any mode. Counters, handles and the order of ipset's members say nothing.
+DUMPS = {
+    "iptables": "iptables-save; ip6tables-save", "nftables": "nft --stateless list ruleset", "ipsets": "ipset save",
+    "virtual servers": "ipvsadm --save --numeric", "addresses": "ip -brief address show dev kube-ipvs0",
+    "routes": "ip route show table local; ip -6 route show table local",
+    "settings": "sysctl --all 2>/dev/null | grep -E 'net.ipv4.vs|ip_forward|route_localnet|arp_(ignore|announce)|"
+                "bridge-nf|nf_conntrack_(max|tcp_be_liberal|tcp_timeout_(established|close_wait)) '",
+    "modules": "cut -d' ' -f1 /proc/modules", "modules at boot": "cat /etc/modules-load.d/fairlead.conf",
+    "configuration": "cat /etc/kubernetes/kube-proxy.yaml", "links": "ip -brief link | cut -d' ' -f1"}
+ADDED = {"modules"}  # a module that the other mode loaded stays, as kernel_modules_unload: false says
+
+
+@pytest.fixture(scope="module")
+def services(lab):
+    if lab.daemonset:
+        pytest.skip("systemd only: the guard starts and stops a unit")
+    with Services(lab) as made:
+        assert lab.playbook("playbooks/change_mode.yml", "--limit", NODE).ok
+        made.ready(NODE)
+        yield made
+
+
+def dump(machine):
+    found = {}
+    for name, command in DUMPS.items():
+        lines = (re.sub(r"\[\d+:\d+\]", "", line).strip() for line in machine.run(command).stdout.splitlines())
+        # per-Service probabilities and comments with times are not in it; load-balancer status of other tests neither
+        found[name] = sorted(line for line in lines if line and not line.startswith("#"))
+    return found
+
+
+def tuples(machine):
+    """Original direction -> where the answer comes from and goes to, of the probe's kept connections."""
+    text = machine.check_output(f"conntrack -L -p tcp --orig-port-dst {WEB} 2>/dev/null; "
+                                f"conntrack -L -f ipv6 -p tcp --orig-port-dst {WEB} 2>/dev/null")
+    found = {}
+    for line in text.splitlines():
+        pairs = re.findall(r"(src|dst|sport|dport)=(\S+)", line)
+        if "ESTABLISHED" in line and "ASSURED" in line:
+            values = [value for _name, value in pairs]
+            found[tuple(values[:4])] = tuple(values[4:8])
+    return found
+
+
+def test_forth_and_back(lab, services):
+    machine = lab.machine(NODE)
+    before = dump(machine)
+    with Traffic(lab, NODE, flows(lab, NODE, 10, 16)) as traffic:
+        time.sleep(2.0)
+        first = tuples(machine)
+        changed = lab.playbook("playbooks/change_mode.yml", "--limit", NODE, "--extra-vars", json.dumps(
+            {"change_mode_to": "nftables", "change_mode_soak": 4}))
+        assert changed.ok
+        second = tuples(machine)
+        assert machine.check_output("curl -s 127.0.0.1:10249/proxyMode") == "nftables"
+        assert lab.playbook("playbooks/rollback.yml", "--limit", NODE, "--extra-vars", "change_mode_soak=4").ok
+        third = tuples(machine)
+        time.sleep(2.0)
+    kept = [each for each in traffic.results() if each["kind"] == "established"]
+    summary = summarize(traffic.results())
+    assert (summary.failed, summary.broken) == (0, 0), summary
+    assert kept
+    lasting = set(first) & set(second) & set(third)  # those that live on; the others were the probe's short ones
+    assert len(lasting) >= 8
+    assert {each: (first[each], second[each], third[each]) for each in lasting
+            if not first[each] == second[each] == third[each]} == {}
+    after = dump(machine)
+    for name in DUMPS:
+        gone, new = set(before[name]) - set(after[name]), set(after[name]) - set(before[name])
+        assert not gone, (name, gone)
+        assert not new or name in ADDED, (name, new)
+
+
+def test_a_second_rollback_goes_forth_again_only_when_told(lab, services):
+    """The journal then says ipvs to ipvs: there is nothing to go back to but where the node is."""
+    machine = lab.machine(NODE)
+    again = lab.playbook("playbooks/change_mode.yml", "--limit", NODE)
+    assert again.ok
+    assert again.changed == set()
+    assert machine.check_output("curl -s 127.0.0.1:10249/proxyMode") == lab.nodes[NODE]
