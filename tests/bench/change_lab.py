@@ -88,8 +88,8 @@ def one(lab: Lab, old: str, new: str, how: str, name: str) -> dict[str, Any]:
     (LOGS / f"{name}.journal").write_text(lab.machine(NODE).run(f"cat {JOURNAL}/journal.log").stdout, encoding="utf-8")
     if status:
         print(f"    THE PLAYBOOK FAILED with status {status}: {LOGS / name}.log", flush=True)
-    return {"status": status, "change": f"{old} -> {new}", "how": how, "took": ended - changed, "quiet": quiet, "during": during,
-            "begin": begin, "changed": changed, "phases": phases, "handed_over": state.get("handed_over"),
+    return {"status": status, "change": f"{old} -> {new}", "how": how, "took": ended - changed,
+            "quiet": quiet, "during": during, "begin": begin, "changed": changed, "phases": phases, "handed_over": state.get("handed_over"),
             "affinity_lost": state.get("affinity_lost", 0)}
 
 
