@@ -89,8 +89,8 @@ def one(lab: Lab, old: str, new: str, how: str, name: str) -> dict[str, Any]:
     if status:
         print(f"    THE PLAYBOOK FAILED with status {status}: {LOGS / name}.log", flush=True)
     return {"status": status, "change": f"{old} -> {new}", "how": how, "took": ended - changed,
-            "quiet": quiet, "during": during, "begin": begin, "changed": changed, "phases": phases, "handed_over": state.get("handed_over"),
-            "affinity_lost": state.get("affinity_lost", 0)}
+            "quiet": quiet, "during": during, "begin": begin, "changed": changed, "phases": phases,
+            "handed_over": state.get("handed_over"), "affinity_lost": state.get("affinity_lost", 0)}
 
 
 def fine(during: Summary, new: str) -> bool:
