@@ -212,4 +212,4 @@ def _pod_addresses(lab: Lab, node: str) -> tuple[str, str]:
 
 def _pod_process(lab: Lab, node: str) -> str:
     """The web server's process on that node."""
-    return lab.machine(node).check_output("pgrep --full 'netexec --http-port=8080'").split()[0]
+    return lab.machine(node).check_output("pgrep --full '[n]etexec --http-port=8080'").split()[0]

@@ -22,6 +22,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "native")]
 
+import ansible.module_utils  # noqa: E402
+
+ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
+
 from ansible.module_utils.fairlead.probe.summary import Summary, summarize  # noqa: E402
 from change_table import COLUMNS, row, show  # noqa: E402
 from lab_tools import INVENTORY, Lab  # noqa: E402
