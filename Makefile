@@ -56,7 +56,7 @@ molecule: lab ## Run the molecule scenarios on the lab
 
 native: setup ## Test on the native bench: the bridge beside kube-proxy, changes of mode and their faults
 	@bin/as-root "make native"
-	@pytest -v tests/native
+	@pytest -v tests/native --ignore tests/native/test_userspace_mode.py
 
 bench-change: lab ## Change kube-proxy's mode under load, live and by restart: natively, then with ipvs on the lab's node3
 	@bin/as-root "make bench-change"
@@ -101,9 +101,10 @@ sweep-node-settings: lab ## Kill the node modules before each effect, and boot e
 sweep-modes: lab ## Three modes on three nodes, permuted; the DaemonSets taken over and given back; every scheduler (long)
 	@pytest -v tests/lab/$(if $(filter daemonset,$(KUBE_PROXY)),test_take_over.py,test_modes.py)
 
-sweep-userspace: lab ## kube-proxy 1.20.2 built from Debian's source, in userspace mode on one node, and back
+sweep-userspace: lab ## kube-proxy 1.20.2 built from Debian's source, in userspace mode on two kinds of node, and back
 	@bin/as-root "make sweep-userspace"
 	@$(PLAY) playbooks/userspace_build.yml
+	@pytest -v tests/native/test_userspace_mode.py
 	@pytest -v tests/lab/test_userspace.py
 
 sweep-change: lab ## Change a node out of ipvs and back, and again with a fault in every phase (PHASES=) (long)

@@ -132,7 +132,7 @@ def recommend(wish: Wish, seen: Observed) -> tuple[str, str]:
     version = check_version(wish.kubernetes_version) if wish.kubernetes_version else ()
     too_old = numbers(seen.kernel.release) < NFT_KERNEL
     unfit = {"nftables": f"kernel {seen.kernel.release} is older than 5.13"} if too_old else {}
-    return surroundings.recommended(unfit, version[:2])
+    return surroundings.recommended(unfit, version[:2], wish.services)
 
 
 def first_sync(wish: Wish, seen: Observed) -> float:

@@ -170,6 +170,10 @@ class Bench:
         place.touch(mode=mode)
         place.write_text(text, encoding="utf-8")
 
+    def copy(self, source: Path, path: str) -> None:
+        """A file of this machine onto the node."""
+        shutil.copy(source, f"/proc/{self._first}/root{path}")
+
     def read(self, path: str) -> str:
         return Path(f"/proc/{self._first}/root{path}").read_text(encoding="utf-8")
 

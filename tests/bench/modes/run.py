@@ -108,7 +108,8 @@ def main() -> int:
     parser.add_argument("--out", default=str(ROOT / "build/bench-modes"), help="writes OUT.json and OUT.html")
     asked = parser.parse_args()
     report = {"time": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-              "machine": f"{os.cpu_count()} processors, Linux {platform.release()}", "runs": []}
+              "machine": f"{os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f} at the start, "
+                         f"Linux {platform.release()}", "runs": []}
     for site, sizes, modes in chosen(asked):
         print(f"{site.title}:", flush=True)
         report["runs"].append(run(site, sizes, modes))
