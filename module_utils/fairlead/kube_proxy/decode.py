@@ -172,7 +172,8 @@ def _fix(value: Any, kind: str) -> str:
         bare = str(value).strip() if not isinstance(value, (bool, list, dict)) else ""
         return f'write "{bare}s" if seconds are meant' if bare.isdecimal() else 'write a duration such as "30s"'
     if kind == fields.STRING:
-        return f'write it in quotes: "{plain(value)}"' if not isinstance(value, (list, dict)) else "write one string"
+        letters = "write it in quotes, letter for letter as it stands there"  # 1.10 and y have become 1.1 and true here
+        return letters if not isinstance(value, (list, dict)) else "write one string"
     if kind in (fields.BOOL, fields.OPTIONAL_BOOL):
         return "write true or false without quotes"
     if isinstance(value, str) and value.isdecimal():

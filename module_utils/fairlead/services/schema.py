@@ -160,7 +160,7 @@ def _scalar(value: Any, kind: str, path: str, found: list[Finding]) -> Any:
         return value
     if not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind is not BOOL):
         if kind is STRING and not isinstance(value, (dict, list)):
-            fix = f'write it in quotes: "{plain(value)}"'
+            fix = "write it in quotes, letter for letter as it stands there"  # 1.10 and y have become 1.1 and true here
         elif kind is INT32 and isinstance(value, str) and value.isdecimal():
             fix = f"write {int(value)} without quotes"
         else:
