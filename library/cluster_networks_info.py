@@ -43,6 +43,12 @@ networks:
   returned: success
   type: dict
   sample: {node: [198.18.0.11/32], pod: [10.244.1.0/24], Service: [10.96.0.0/16]}
+ranges:
+  description: The same with their owners, as machine_networks_info takes them.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{kind: Service, network: 10.96.0.0/16, owner: ServiceCIDR kubernetes}]
 problems:
   description: Every overlap with both ranges and what to do. Empty when there is none.
   returned: success
@@ -79,6 +85,7 @@ def run(params):
     return {
         "networks": {kind: [str(r.network) for r in ranges if r.kind == kind]
                      for kind in (networks.NODES, networks.PODS, networks.SERVICES)},
+        "ranges": networks.as_data(ranges),
         "problems": [plain(problem, 1000) for problem in problems],
         "unknown": networks.unknown(ranges),
     }

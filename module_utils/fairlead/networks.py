@@ -63,11 +63,12 @@ def overlaps(ranges: Iterable[Range]) -> list[str]:
     ]
 
 
-def route_overlaps(ranges: Iterable[Range], routes: Iterable[Route], machine: str) -> list[str]:
+def route_overlaps(ranges: Iterable[Range], routes: Iterable[Route], machine: str, of_node: bool = False) -> list[str]:
     """A sentence for every link of this machine that has addresses of a pod or Service range.
 
     Default routes, and routes through a gateway, are the ways by which these ranges may well be reached. A link that
-    is exactly the pod range of a node is that node's own.
+    is exactly the pod range of a node is that node's own. On a node (`of_node`) the pod network may cut its range into
+    smaller links, one for each pod even, and kube-proxy holds Services' addresses one by one.
     """
     ranges = [r for r in ranges if r.kind in (PODS, SERVICES)]
     own = {r.network for r in ranges if r.kind == PODS}
@@ -76,7 +77,21 @@ def route_overlaps(ranges: Iterable[Range], routes: Iterable[Route], machine: st
         f"build the cluster with another {r.kind} range"
         for r in ranges for route in routes
         if route.direct and route.network.prefixlen and route.network not in own and _meet(r.network, route.network)
+        and not (of_node and _ours(route.network, own))
     ]
+
+
+def _ours(network: Network, pods: set[Network]) -> bool:
+    return network.prefixlen == network.max_prefixlen or any(
+        network.version == other.version and network.subnet_of(other) for other in pods)
+
+
+def as_data(ranges: Iterable[Range]) -> list[dict[str, str]]:
+    return [{"kind": r.kind, "network": str(r.network), "owner": r.owner} for r in ranges]
+
+
+def from_data(given: Iterable[dict[str, str]]) -> list[Range]:
+    return [Range(each["kind"], ipaddress.ip_network(each["network"]), each["owner"]) for each in given]
 
 
 def _meet(one: Network, other: Network) -> bool:

@@ -69,3 +69,23 @@ def test_a_machine_without_ipv6(tmp_path):
     (tmp_path / "proc/net").mkdir(parents=True)
     (tmp_path / "proc/net/route").write_text(ROUTES4)
     assert len(networks.observe_routes(str(tmp_path))) == 2
+
+
+RANGES = [networks.Range("pod", ipaddress.ip_network("10.244.1.0/24"), "pods of node1"),
+          networks.Range("Service", ipaddress.ip_network("10.96.0.0/16"), "ServiceCIDR kubernetes")]
+
+
+@pytest.mark.parametrize(("link", "on_node", "elsewhere"), [
+    ("10.244.1.0/24", 0, 0),  # the bridge of a node
+    ("10.244.1.7/32", 0, 1), ("10.244.1.0/26", 0, 1),  # a pod's own link, a block of the pod network
+    ("10.244.0.0/16", 1, 1), ("10.96.3.0/24", 1, 1), ("10.0.0.0/8", 2, 2),
+    ("10.96.0.10/32", 0, 1),  # a Service's address on a node
+    ("198.18.0.0/24", 0, 0)])
+def test_links_of_nodes_and_of_other_machines(link, on_node, elsewhere):
+    routes = [networks.Route(ipaddress.ip_network(link), "eth0", True)]
+    assert len(networks.route_overlaps(RANGES, routes, "here", of_node=True)) == on_node
+    assert len(networks.route_overlaps(RANGES, routes, "here")) == elsewhere
+
+
+def test_ranges_pass_through_data():
+    assert networks.from_data(networks.as_data(RANGES)) == RANGES
