@@ -71,6 +71,10 @@ options:
     description: Text to which the pods answer with their host names, for UDP.
     type: str
     default: hostname
+  domain:
+    description: The cluster's DNS domain. Empty, cluster DNS is not asked.
+    type: str
+    default: cluster.local
   most:
     description: Connections of a cell at most. With fewer than a proof takes, spread and affinity are not judged.
       V(0) means as many as the proof takes.
@@ -148,6 +152,11 @@ expected:
           node: node1
           address: 198.18.0.11
           expect: {outcome: answer, pods: [web-1, web-2], share: all}
+    discovery:
+      description: What cluster DNS must answer, which pods must know which Service from their environment, and the
+        verdicts on Endpoints.
+      type: dict
+      sample: {rows: [], askers: {pod on node1: node1}, questions: [], environment: []}
     tasks:
       description: For each machine the clients on it, as service_probe_info takes them.
       type: dict
@@ -181,6 +190,7 @@ def get_argument_spec():
         "node_port_addresses": {"type": "dict", "default": {}},
         "path": {"type": "str", "default": "/hostname"},
         "datagram": {"type": "str", "default": "hostname"},
+        "domain": {"type": "str", "default": "cluster.local"},
         "most": {"type": "int", "default": 0},
         "wait": {"type": "float", "default": 60},
         "settle": {"type": "float", "default": 5},
@@ -195,7 +205,7 @@ def run(params):
     clients += inside(seen.nodes, params["nodes"], params["kinds"], params["pods"])
     question = Question({"TCP": params["path"], "UDP": params["datagram"]},
                         Proxies(params["modes"], params["node_port_addresses"]), params["most"])
-    return {**expect.promise(seen, clients, question), "moving": moving}
+    return {**expect.promise(seen, clients, question, params["domain"]), "moving": moving}
 
 
 def main():

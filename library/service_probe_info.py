@@ -35,6 +35,42 @@ options:
         description: Whether this pod shares its node's network.
         type: bool
         default: false
+      questions:
+        description: What to ask cluster DNS with C(dig) from this client's pod, with the resolv.conf that the pod has.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: Name to ask for; with a dot at its end it is not searched.
+            type: str
+            required: true
+          type:
+            description: Type of record.
+            type: str
+            choices: [A, AAAA, SRV, CNAME]
+            default: A
+          how:
+            description: An option of C(dig), such as V(+search).
+            type: str
+            default: ""
+          expect:
+            description: The sorted answers; others are asked for again until patience ends.
+            type: list
+            elements: str
+            default: []
+          service:
+            description: Which Service it is about.
+            type: str
+            default: ""
+          check:
+            description: Which check it belongs to.
+            type: str
+            default: ""
+      environment:
+        description: By uid of a pod on this machine, the names of the variables to read of its processes' environment.
+        type: dict
+        default: {}
       tasks:
         description: The questions.
         type: list
@@ -126,6 +162,15 @@ clients:
   returned: success
   type: dict
   contains:
+    names:
+      description: One entry for each question, in turn, with the server's status, its answers, or an error.
+      type: list
+      elements: dict
+      sample: [{status: NOERROR, answers: [10.96.0.10], error: ""}]
+    environment:
+      description: By uid of a pod, those of the wanted variables that it was started with.
+      type: dict
+      sample: {5f6ee9c5-5a56-4a67-9ef6-3f4b4e9f9a6f: {MYAPP_SERVICE_HOST: 10.96.7.1}}
     results:
       description: One entry for each task.
       type: list
@@ -193,6 +238,15 @@ def get_argument_spec():
             "name": {"type": "str", "required": True},
             "pod": {"type": "str", "default": ""},
             "host_network": {"type": "bool", "default": False},
+            "questions": {"type": "list", "elements": "dict", "default": [], "options": {
+                "name": {"type": "str", "required": True},
+                "type": {"type": "str", "choices": ["A", "AAAA", "SRV", "CNAME"], "default": "A"},
+                "how": {"type": "str", "default": ""},
+                "expect": {"type": "list", "elements": "str", "default": []},
+                "service": {"type": "str", "default": ""},
+                "check": {"type": "str", "default": ""},
+            }},
+            "environment": {"type": "dict", "default": {}},
             "tasks": {"type": "list", "elements": "dict", "required": True, "options": {
                 "id": {"type": "str", "required": True},
                 "protocol": {"type": "str", "choices": ["TCP", "UDP"], "default": "TCP"},

@@ -104,6 +104,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.files import write_text
 from ansible.module_utils.fairlead.verify import history, page, table
+from ansible.module_utils.fairlead.verify.discovery import Answers
 from ansible.module_utils.fairlead.verify.report import Seen, make
 from ansible.module_utils.fairlead.verify.words import plain
 
@@ -122,22 +123,25 @@ def get_argument_spec():
 
 
 def read_probes(expected, probes):
-    """Results by cell; by client, why it has none."""
-    results, absent = {}, {}
+    """Results by cell; by client, why it has none; answers to what discovery asks."""
+    results, absent, names, environments = {}, {}, {}, {}
     for machine, clients in expected["tasks"].items():
         probe = probes.get(machine) or {}
         for name in (client["name"] for client in clients):
             seen = probe.get("clients", {}).get(name, probe)
+            names[name] = seen.get("names") or []
+            environments.setdefault(machine, {}).update(seen.get("environment") or {})
             if "results" in seen:
                 results.update({result["id"]: result for result in seen["results"]})
             else:
                 absent[name] = plain(f"no results: {seen.get('msg') or 'it was not probed'}", 500)
-    return results, absent
+    return results, absent, Answers(names, environments, absent)
 
 
 def run(params):
-    results, absent = read_probes(params["expected"], params["probes"])
-    report = make(params["expected"], Seen(results, absent, params["proxies"]), params["sources"], params["timeout"])
+    results, absent, answers = read_probes(params["expected"], params["probes"])
+    seen = Seen(results, absent, params["proxies"], answers)
+    report = make(params["expected"], seen, params["sources"], params["timeout"])
     report["time"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
     before = history.load(params["earlier"] or params["report"], named=bool(params["earlier"]))
     report["since"] = history.compare(before, report) if before else None

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Any, Protocol
 
 from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.verify import cells, targets
+from ansible.module_utils.fairlead.verify import cells, discovery, targets
 from ansible.module_utils.fairlead.verify.clients import Client
 from ansible.module_utils.fairlead.verify.targets import SERVICE_NAME, Node, Object
 
@@ -25,27 +25,41 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Observed:
-    """The objects that expectations come from; `quiet` seconds since the last of them was changed."""
+    """The objects that expectations come from; `quiet` seconds since the last of them was changed.
+
+    pods, endpoints: of the Services' namespaces; None when this user may not list them
+    """
 
     services: list[Object]
     slices: list[Object]
     nodes: list[Node]
     quiet: float
+    pods: list[Object] | None = None
+    endpoints: list[Object] | None = None
 
 
 def observe(cluster: Reader, selector: str) -> Observed:
     services = cluster.items("/api/v1/services", selector)
     nodes = targets.read_nodes(cluster.items("/api/v1/nodes"))
-    slices = [item for namespace in sorted({s["metadata"]["namespace"] for s in services})
-              for item in cluster.items(f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices",
-                                        SERVICE_NAME)]
+    spaces = sorted({s["metadata"]["namespace"] for s in services})
+    slices = [item for space in spaces
+              for item in cluster.items(f"/apis/discovery.k8s.io/v1/namespaces/{space}/endpointslices", SERVICE_NAME)]
     if not services:
         raise FairleadError("service_verify_selector", "no Service carries these labels, so there is nothing to prove",
                             "run the role service_manifests first, or select Services that exist", selector)
     names = {targets.service_name(s) for s in services}
     own = [s for s in slices
            if f"{s['metadata']['namespace']}/{s['metadata']['labels'][SERVICE_NAME]}" in names]
-    return Observed(services, own, nodes, quiet(services + own, cluster.now))
+    still = quiet(services + own, cluster.now)
+    return Observed(services, own, nodes, still, *(_listed(cluster, spaces, kind) for kind in ("pods", "endpoints")))
+
+
+def _listed(cluster: Reader, spaces: list[str], kind: str) -> list[Object] | None:
+    """Only discovery takes these, so that a user who may not list them still gets everything else."""
+    try:
+        return [item for space in spaces for item in cluster.items(f"/api/v1/namespaces/{space}/{kind}")]
+    except FairleadError:
+        return None
 
 
 def quiet(objects: Iterable[Object], now: datetime) -> float:
@@ -81,15 +95,24 @@ def wait_until_still(
         sleep(LOOK_EVERY)
 
 
-def promise(seen: Observed, clients: list[Client], question: cells.Question) -> dict[str, Any]:
+def promise(seen: Observed, clients: list[Client], question: cells.Question,
+            domain: str = discovery.DOMAIN) -> dict[str, Any]:
     """Everything that the probes and the judge have to know."""
     found, unproven = targets.read_targets(seen.services, seen.slices, seen.nodes)
     matrix = cells.compute(clients, seen.nodes, found, question)
-    if not matrix:
+    if seen.pods is None or seen.endpoints is None:
+        unproven.append("Endpoints and environments: this user may not list pods and Endpoints")
+    objects = discovery.Objects(seen.services, seen.slices, seen.pods, seen.endpoints)
+    found_by = discovery.expect(objects, clients, domain)
+    if found_by["questions"]:
+        unproven = [sentence for sentence in unproven if not sentence.endswith(targets.NAME_ONLY)]
+    elif not matrix:
         raise FairleadError("service_verify_selector", "nothing can be probed: "
                             + ("; ".join(unproven) or "no address is in a family of these Services that the clients "
                                "could reach; from outside that takes a node port or a load balancer's address"),
                             "select at least one Service that these clients can reach")
+    tasks = cells.tasks_of(clients, matrix)
+    discovery.tasks(found_by, tasks)
     return {
         "nodes": [{"name": node.name, "addresses": list(node.addresses), "ready": node.ready, "kernel": node.kernel,
                    "kubernetes": node.kubernetes, "wished_mode": question.proxies.modes.get(node.name) or ""}
@@ -97,7 +120,8 @@ def promise(seen: Observed, clients: list[Client], question: cells.Question) -> 
         "services": [described(target) for target in found],
         "unproven": unproven + _out_of_reach(found, matrix),
         "cells": matrix,
-        "tasks": cells.tasks_of(clients, matrix),
+        "discovery": found_by,
+        "tasks": tasks,
     }
 
 

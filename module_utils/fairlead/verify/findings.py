@@ -59,15 +59,18 @@ def _reached(cell: Cell, result: dict[str, Any] | None, absent: dict[str, str]) 
     return Finding(check, *judged(cell, result))
 
 
-def _answered(cell: Cell, result: dict[str, Any]) -> tuple[str, str]:
-    """Verdict and reason where ready pods must answer."""
+def _answered(cell: Cell, result: dict[str, Any]) -> tuple[str, ...]:
+    """Verdict, reason and figures where ready pods must answer."""
     failures = result["failures"]
     strangers = _strangers(cell, result)
     if strangers:
         return DISPROVEN, strangers
     if failures > result["own_faults"]:
         not_ready = "" if cell["node_ready"] else "; the node is not Ready"
-        return DISPROVEN, f"{failures} of {result['connections']} connections failed: {result['error']}{not_ready}"
+        counts = f"{failures} of {result['connections']}"
+        if result["answers"]:
+            return DISPROVEN, f"some connections failed: {result['error']}{not_ready}", f"{counts} failed"
+        return DISPROVEN, f"{counts} connections failed: {result['error']}{not_ready}"
     if failures:
         return UNKNOWN, f"the client could not try: {result['error']}"
     if not result["answers"]:

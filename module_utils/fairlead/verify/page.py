@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils.fairlead.verify import history, page_grids, table
+from ansible.module_utils.fairlead.verify import discovery, history, page_grids, table
 from ansible.module_utils.fairlead.verify.findings import NONE, PROVEN, UNKNOWN
 from ansible.module_utils.fairlead.verify.page_markup import SIGNS, bullets, by, section, td, text, th
 from ansible.module_utils.fairlead.verify.page_markup import table as table_of
@@ -24,6 +24,9 @@ def render(report: Report) -> str:
         f'<div class="pair">{_glance(cells)}{_clients(report)}</div>',
         _failures(report) if report["failures"] else "",
         section("Nodes", _nodes(report)),
+        section("Discovery", _discovery(report["discovery"]), "Whether cluster DNS answers as the EndpointSlices say, "
+                "asked with dig in a pod on each node; whether Endpoints are the ready pods; which pods know the "
+                "Service from their environment.") if discovery.columns(report.get("discovery") or []) else "",
         section("Every cell", page_grids.services(cells, worse),
                 "One grid for each Service port: rows are clients, columns addresses. Point at a square for what "
                 "answered." + (" A frame marks what was proven in the earlier run." if worse else "")),
@@ -93,6 +96,12 @@ def _clients(report: Report) -> str:
     shown = [[th(kind), *(_check(row.get(column, empty)) for column in columns)] for kind, row in rows.items()]
     return section("Who reaches what", table_of(["from", *columns], shown, "sums"),
                    "Proven cells of all, by who asks and what kind of address is asked.")
+
+
+def _discovery(lines: list[dict[str, Any]]) -> str:
+    checks = discovery.columns(lines)
+    return table_of(["Service", *checks], [[th(line["service"]), *(_check(line["checks"][check]) for check in checks)]
+                                           for line in lines], "sums")
 
 
 def _check(check: dict[str, Any]) -> str:

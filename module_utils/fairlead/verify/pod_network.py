@@ -21,7 +21,12 @@ class NoNetwork(Exception):
 
 
 def find(uid: str, proc: Path = Path("/proc")) -> int | None:
-    """The lowest process id in this pod's control group, None when there is none.
+    """The lowest process id in this pod's control group, None when there is none."""
+    return next(processes_of(uid, proc), None)
+
+
+def processes_of(uid: str, proc: Path = Path("/proc")) -> Iterator[int]:
+    """The processes in this pod's control group, lowest first: that of its sandbox, if it has one, then containers'.
 
     The kubelet names the group after the uid: pod<uid> with the cgroupfs driver, with _ for - with systemd's.
     """
@@ -30,8 +35,7 @@ def find(uid: str, proc: Path = Path("/proc")) -> int | None:
         with contextlib.suppress(OSError):  # it may have ended meanwhile
             text = (proc / str(number) / "cgroup").read_bytes()
             if any(name in text for name in wanted):
-                return number
-    return None
+                yield number
 
 
 @contextlib.contextmanager

@@ -11,9 +11,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible.module_utils.fairlead.verify import dig, environment, names
 from ansible.module_utils.fairlead.verify.ask import NoAnswer, ask, source_of
-from ansible.module_utils.fairlead.verify.findings import DISPROVEN, judge_cell
-from ansible.module_utils.fairlead.verify.pod_network import NoNetwork, enter, network_of
+from ansible.module_utils.fairlead.verify.findings import DISPROVEN, PROVEN, judge_cell
+from ansible.module_utils.fairlead.verify.pod_network import NoNetwork, enter, find, network_of
 
 PAUSE = 2.0  # seconds before cells that are not as promised are asked again
 GIVE_UP_AFTER = 2  # failures in one cell; more of them would show nothing new and cost a deadline each
@@ -55,9 +56,9 @@ class Bounds:
 
 def probe_clients(clients: list[dict[str, Any]], bounds: Bounds) -> dict[str, dict[str, Any]]:
     """By client its results, or why there are none. clients: name, uid of the pod and whether it shares the node's
-    network, tasks."""
-    absent, tasks, owners = {}, [], []
-    with ExitStack() as stack:
+    network, tasks; questions to cluster DNS; environment: by uid of a pod the variables to look at."""
+    absent, tasks, owners, asking = {}, [], [], {}
+    with ExitStack() as stack, ThreadPoolExecutor() as beside:
         for client in clients:
             try:
                 uid, shared = client.get("pod") or "", client.get("host_network", False)
@@ -67,11 +68,26 @@ def probe_clients(clients: list[dict[str, Any]], bounds: Bounds) -> dict[str, di
                 continue
             tasks += [Task(**task, network=network) for task in client["tasks"]]
             owners += [client["name"]] * len(client["tasks"])
+            if client.get("questions") and network is not None:
+                asking[client["name"]] = beside.submit(_names, client["questions"],
+                                                        dig.Pod(network, find(uid) or 0), bounds)
         results = probe_all(tasks, bounds)
     found: dict[str, dict[str, Any]] = {c["name"]: {"results": []} for c in clients if c["name"] not in absent}
     for owner, result in zip(owners, results):
         found[owner]["results"].append(result)
+    for client in clients:
+        if client["name"] in asking:
+            found[client["name"]]["names"] = asking[client["name"]].result()
+        if client.get("environment"):
+            found.get(client["name"], absent.get(client["name"], {}))["environment"] = {
+                uid: environment.read(uid, variables) for uid, variables in client["environment"].items()}
     return {**found, **absent}
+
+
+def _names(questions: list[dict[str, Any]], pod: dig.Pod, bounds: Bounds) -> list[dict[str, Any]]:
+    end = time.monotonic() + min(bounds.patience, bounds.budget)
+    return dig.ask_all(questions, pod, bounds.timeout, end,
+                       lambda question, result: names.judge(question, result)[0] == PROVEN)
 
 
 def probe_all(tasks: list[Task], bounds: Bounds) -> list[dict[str, Any]]:

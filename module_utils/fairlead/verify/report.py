@@ -3,9 +3,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from ansible.module_utils.fairlead.verify import discovery
 from ansible.module_utils.fairlead.verify.cells import repeat
 from ansible.module_utils.fairlead.verify.clients import KINDS, NODE, OUTSIDE
 from ansible.module_utils.fairlead.verify.findings import (
@@ -36,11 +37,13 @@ class Seen:
     results: by cell, what the probe returned
     absent:  by client, why it has no results
     proxies: by node, what kube_proxy_info returned
+    answers: to what discovery asks
     """
 
     results: Results
     absent: dict[str, str]
     proxies: dict[str, dict[str, Any]]
+    answers: discovery.Answers = field(default_factory=discovery.Answers)
 
 
 def make(expected: dict[str, Any], seen: Seen, sources: dict[str, str], timeout: float) -> dict[str, Any]:
@@ -54,12 +57,19 @@ def make(expected: dict[str, Any], seen: Seen, sources: dict[str, str], timeout:
     findings = {cell["id"]: judge_cell(cell, results.get(cell["id"]), seen.absent) for cell in cells}
     for cell, finding in disagreements(cells, findings, results, sources):
         findings[cell["id"]] = [f for f in findings[cell["id"]] if f.check != AFFINITY] + [finding]
+    for cell, finding in silent_pods(cells, findings, results):
+        findings[cell["id"]] = [finding if f.check == finding.check else f for f in findings[cell["id"]]]
     nodes = [_node(node, cells, findings, seen.proxies) for node in expected["nodes"]]
     nodes += _any_node(cells, findings)
     failures = [_failure(cell, finding, timeout) for cell in cells for finding in findings[cell["id"]]
                 if finding.verdict in (DISPROVEN, UNKNOWN) and finding.of_its_own]
+    rows = discovery.judge(expected["discovery"], seen.answers) if "discovery" in expected else []
+    failures += discovery.failures(rows)
     return {
-        "verdict": worst(check["verdict"] for node in nodes for check in node["checks"].values()),
+        "verdict": worst([*(check["verdict"] for node in nodes for check in node["checks"].values()),
+                          *(row["verdict"] for row in rows)]),
+        "discovery": discovery.matrix(rows),
+        "discovery_rows": rows,
         "nodes": nodes,
         "matrix": _matrix(cells, findings),
         "services": expected["services"],
@@ -88,6 +98,22 @@ def disagreements(cells: list[Cell], findings: Findings, results: Results,
             reason = (f"{listed(f'{client} gets {pod}' for client, pod in got.items())}, "
                       f"though the cluster sees them all as {source}")
             yield from ((cell, Finding(AFFINITY, DISPROVEN, reason)) for cell in group)
+
+
+def silent_pods(cells: list[Cell], findings: Findings, results: Results) -> Iterable[tuple[Cell, Finding]]:
+    """Connections that fail now and then, of a Service of which one pod answers nobody: it is that pod's fault."""
+    groups: dict[tuple[str, int, str], list[Cell]] = defaultdict(list)
+    for cell in cells:
+        groups[cell["service"], cell["service_port"], cell["protocol"]].append(cell)
+    for group in groups.values():
+        answered = {pod for cell in group for pod in results.get(cell["id"], {}).get("answers", ())}
+        silent = {pod for cell in group for pod in cell["expect"]["pods"]} - answered
+        for cell in group if answered and silent else ():
+            own = [pod for pod in cell["expect"]["pods"] if pod in silent]
+            for finding in findings[cell["id"]]:
+                if own and finding.check == cell["place"] and finding.verdict == DISPROVEN and finding.reason:
+                    words = f"{finding.reason}; {listed(own)} answered no client at all"
+                    yield cell, replace(finding, reason=words)
 
 
 def relation(cell: Cell) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils.fairlead.verify import history
+from ansible.module_utils.fairlead.verify import discovery, history
 from ansible.module_utils.fairlead.verify.clients import INSIDE, OUTSIDE
 from ansible.module_utils.fairlead.verify.findings import CHECKS, DISPROVEN, NONE, PROVEN, UNKNOWN, worst
 from ansible.module_utils.fairlead.verify.promise import PLACES
@@ -15,15 +15,15 @@ WIDEST = 400  # characters of a line
 
 # What must be equal for two failures to be told as one.
 BY_CHECK = ("node", "check", "verdict")
-BY_SERVICE = (*BY_CHECK, "service", "port", "protocol", "reason")
-BY_REASON = ("verdict", "service", "protocol", "reason")  # a doubt that is not a node's
+BY_SERVICE = ("check", "verdict", "service", "port", "protocol", "reason")
+BY_REASON = ("verdict", "service", "protocol", "reason")  # a doubt about a Service, whichever check met it
 
 Line = dict[str, str]  # text; verdict, which decides the colour
 
 
 def render(report: dict[str, Any]) -> list[Line]:
     lines = [_line(_service(service)) for service in report["services"]]
-    lines += [_line(""), *_nodes(report), _line(""), *_clients(report), _line("")]
+    lines += [_line(""), *_nodes(report), _line(""), *_clients(report), _line(""), *_discovery(report)]
     groups = grouped(report["failures"])
     for group in groups[:MOST_DETAILS]:
         lines += [_line(text, group["verdict"]) for text in _details(group)]
@@ -77,6 +77,16 @@ def _clients(report: dict[str, Any]) -> list[Line]:
     return _aligned(rows)
 
 
+def _discovery(report: dict[str, Any]) -> list[Line]:
+    """What cluster DNS, Endpoints and environments say of each Service; nothing when they were not asked."""
+    lines = report.get("discovery") or []
+    checks = discovery.columns(lines)
+    rows = [(["discovery", *checks], "")]
+    rows += [([line["service"], *(shown(line["checks"][check]) for check in checks)],
+              worst(line["checks"][check]["verdict"] for check in checks)) for line in lines]
+    return [*_aligned(rows), _line("")] if checks else []
+
+
 def _aligned(rows: list[tuple[list[str], str]]) -> list[Line]:
     widths = [max(len(row[column]) for row, _ in rows) for column in range(len(rows[0][0]))]
     return [_line("  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip(), verdict)
@@ -88,8 +98,7 @@ def shown(check: dict[str, Any]) -> str:
 
 
 def grouped(failures: list[dict[str, Any]], by: tuple[str, ...] = BY_SERVICE) -> list[dict[str, Any]]:
-    """The same fault seen by many clients at many addresses is told once, a doubt about a Service once for all nodes;
-    disproofs come first."""
+    """The same fault seen by many clients at many addresses of many nodes is told once; disproofs come first."""
     groups: dict[tuple, dict[str, Any]] = {}
     for failure in failures:
         same = BY_REASON if by == BY_SERVICE and failure["verdict"] == UNKNOWN else by
@@ -99,7 +108,8 @@ def grouped(failures: list[dict[str, Any]], by: tuple[str, ...] = BY_SERVICE) ->
         group["nodes"][failure["node"]] = group["checks"][failure["check"]] = True
         group["clients"][failure["client"]] = failure["kind"]
         group["addresses"][failure["address"]] = True
-        group["services"][f"{failure['service']} {failure['port']}/{failure['protocol']}"] = True
+        port = f" {failure['port']}/{failure['protocol']}" if failure["port"] else ""
+        group["services"][failure["service"] + port] = True
         group["reasons"][failure["reason"]] = True
     return sorted(groups.values(), key=lambda group: group["verdict"] != DISPROVEN)
 
@@ -124,7 +134,7 @@ def who(clients: dict[str, str]) -> str:
 
 def _details(group: dict[str, Any]) -> list[str]:
     return [headline(group),
-            f"    at {listed(group['addresses'])}; by hand, on {group['client']}: {group['repeat']}"]
+            f"    at {listed(group['addresses']) or 'its name'}; by hand, on {group['client']}: {group['repeat']}"]
 
 
 def summary(report: dict[str, Any], most: int = 4) -> str:

@@ -15,6 +15,7 @@ Object = dict[str, Any]
 SERVICE_NAME = "kubernetes.io/service-name"  # on an EndpointSlice: whose it is
 OTHER_PROXY = "service.kubernetes.io/service-proxy-name"  # on a Service: kube-proxy leaves it to another program
 PROBED = ("TCP", "UDP")
+NAME_ONLY = "only its name can be asked for"
 
 
 @dataclass(frozen=True)
@@ -127,9 +128,9 @@ def _unserved(item: Object) -> str:
     """Why kube-proxy serves no address of this Service; empty when it does."""
     spec = item.get("spec", {})
     if spec.get("type") == "ExternalName":
-        return "ExternalName has no address; only its name can be asked for"
+        return f"ExternalName has no address; {NAME_ONLY}"
     if spec.get("clusterIP") == "None":
-        return "headless, so it has no address; only its name can be asked for"
+        return f"headless, so it has no address; {NAME_ONLY}"
     if (item["metadata"].get("labels") or {}).get(OTHER_PROXY):
         return f"the label {OTHER_PROXY} leaves it to another program than kube-proxy"
     return ""
@@ -211,13 +212,14 @@ def pending(services: list[Object], slices: list[Object], nodes: list[Node]) -> 
     ready_nodes = {node.name for node in nodes if node.ready}
     reasons = []
     for item in services:
-        if _unserved(item):
+        headless = item["spec"].get("clusterIP") == "None"
+        if _unserved(item) and not headless:
             continue
         name = plain(service_name(item))
         endpoints = [e for s in slices_of(item, slices) for e in s.get("endpoints") or []]
         starting = [e for e in endpoints if not is_ready(e) and not e.get("conditions", {}).get("terminating")
                     and e.get("nodeName", "") in ready_nodes]
-        if not any(is_ready(e) for e in endpoints):
+        if not headless and not any(is_ready(e) for e in endpoints):
             reasons.append(f"{name} has no ready pod")
         elif starting:
             reasons.append(f"{name} has {len(starting)} endpoints that are not ready yet")

@@ -23,7 +23,7 @@ def test_verdict(case):
     reasons = case.get("reasons", [])
     assert len(report["failures"]) == len(reasons)
     for failure, part in zip(report["failures"], reasons):
-        assert str(part) in failure["reason"]
+        assert str(part) in f"{failure['reason']} ({failure['detail']})"
     for part in case.get("summary", []):
         assert part in table.summary(report)
 
@@ -78,3 +78,25 @@ def test_nothing_of_a_cluster_reaches_the_terminal_raw():
     for line in table.render(report):
         assert line["text"].isprintable()
     assert table.summary(report).isprintable()
+
+
+def test_a_pod_that_answers_nobody_is_named():
+    half = {"answers": {"a": 2}, "failures": 2, "error": "receive: ETIMEDOUT no answer within 3 s"}
+    report = run({"see": {"*/*/30080": half}})
+    told = [line["text"] for line in table.render(report) if "NodePort FAIL" in line["text"]]
+    assert len(told) == 1, "one fault, seen through both nodes"
+    assert told[0].startswith("node1, node2 NodePort FAIL: demo/web 30080/TCP")
+    assert "b answered no client at all" in told[0]
+    # With one answer of b's it is not that pod's fault.
+    report = run({"see": {"*/*/30080": half, "client1/node1/30080": {**half, "answers": {"a": 2, "b": 1}}}})
+    assert not any("no client at all" in line["text"] for line in table.render(report))
+
+
+def test_another_mode_than_wished_is_told():
+    expectation = expected()
+    for node in expectation["nodes"]:
+        node["wished_mode"] = "nftables"
+    report = make(expectation, Seen({}, {}, {"node1": {"mode": "ipvs"}, "node2": {"mode": "nftables"}}), NAT, 3)
+    assert "node1: kube-proxy runs in ipvs mode, the inventory wishes nftables" in report["notes"]
+    assert not any(note.startswith("node2: kube-proxy runs") for note in report["notes"])
+    assert any("ipvs (wished: nftables)" in line["text"] for line in table.render(report))
