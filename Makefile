@@ -90,6 +90,9 @@ bench-nodes: lab ## Time the node roles against per-key loops and ping, on the l
 	@bin/as-root "make bench-nodes"
 	@python3 tests/bench/nodes.py
 
+bench-proof: lab ## Time the proof on the lab, with every kind of client (SERVICES=10 CONNECTIONS=10 ROUNDS=1)
+	@python3 tests/bench/proof.py
+
 bench-services: setup ## Time Services against PyYAML, template loops and kubectl (COUNT=10000 ROUNDS=3)
 	@python3 tests/bench/services.py
 
@@ -120,3 +123,11 @@ sweep-bootstrap: setup ## Boot a machine that settles itself, in a lab of its ow
 
 sweep-page: setup ## Look at the report's page in a headless Chromium; pictures in build/page (REPORT=file.json)
 	@pytest -v -s tests/page
+
+sweep-proof: lab ## Break a native node, then the lab, in every way that the proof has to find; follow pods (long)
+	@bin/as-root "make sweep-proof"
+	@pytest -v tests/native/test_damage.py
+	@pytest -v tests/proof
+
+walkthrough: setup ## Go through the classic walk-through of Services on the running lab, step by step
+	@bin/walkthrough
