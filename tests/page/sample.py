@@ -6,7 +6,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from ansible.module_utils.fairlead.verify import cells, clients, expect
+from ansible.module_utils.fairlead.verify import cells, clients, discovery, expect
 from ansible.module_utils.fairlead.verify.promise import ALL, ANSWER, ONE, Proxies
 from ansible.module_utils.fairlead.verify.report import Seen, make
 from ansible.module_utils.fairlead.verify.targets import Node, Pod, Target
@@ -43,6 +43,7 @@ def everyone() -> list[clients.Client]:
 
 
 def report(faults: bool = True, services: list[Target] | None = None) -> dict[str, Any]:
+    asked, answers = names_of(services or targets(), faults)
     question = cells.Question({"TCP": "/hostname", "UDP": "hostname"}, Proxies(MODES))
     seen = expect.Observed([], [], NODES, 60.0)
     made = cells.compute(everyone(), NODES, services or targets(), question)
@@ -51,17 +52,31 @@ def report(faults: bool = True, services: list[Target] | None = None) -> dict[st
                    "kubernetes": node.kubernetes, "wished_mode": MODES[node.name]} for node in seen.nodes],
         "services": [expect.described(target) for target in services or targets()],
         "unproven": ["shop/old: ExternalName has no address; only its name can be asked for"], "moving": [],
-        "cells": made, "tasks": {}}
+        "cells": made, "tasks": {}, "discovery": asked}
     chance = random.Random(7)
     absent = {"pod on node3": "no results: the probe pod did not appear on the node within 60 s"} if faults else {}
     results = {cell["id"]: result(cell, chance, faults) for cell in made if cell["client"] not in absent}
     proxies = {name: {"mode": mode, "version": "v1.37.2", "healthy": True} for name, mode in MODES.items()}
-    whole = make(expected, Seen(results, absent, proxies), SOURCES, 3)
+    whole = make(expected, Seen(results, absent, proxies, answers), SOURCES, 3)
     whole["time"] = "2026-11-26T03:00:00+00:00"
     worse = [cell["id"] for cell in whole["cells"] if cell["verdict"] == "disproven"]
     whole["since"] = {"time": "2026-11-25T03:00:00+00:00", "verdict": "unknown", "worse": worse, "better": [],
                       "added": 0, "gone": 0} if faults else None
     return whole
+
+
+def names_of(services: list[Target], faults: bool) -> tuple[dict[str, Any], discovery.Answers]:
+    """What cluster DNS is asked, and its answers: as they must be, but for one that names a stranger."""
+    ports = [{"name": "http", "port": 80}]
+    objects = [{"metadata": {"name": each.service.partition("/")[2], "namespace": "shop"}, "spec": {
+        "clusterIP": each.cluster_ips[0], "clusterIPs": list(each.cluster_ips), "ports": ports}} for each in services]
+    asked = {**discovery.expect(discovery.Objects(objects, []), everyone()), "environment": []}
+    given = [{"status": "NOERROR", "error": "", "answers": [
+        f"0 0 {answer}" if question["type"] == "SRV" else answer for answer in question["expect"]]}
+        for question in asked["questions"]]
+    if faults:
+        given[0]["answers"] = ["192.0.2.66"]
+    return asked, discovery.Answers(dict.fromkeys(asked["askers"], given))
 
 
 def result(cell: dict[str, Any], chance: random.Random, faults: bool) -> dict[str, Any]:
