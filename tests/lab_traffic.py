@@ -21,6 +21,7 @@ WEB, STAY, DATAGRAMS = 30090, 30091, 30092
 PROGRAM, PLACE = Path(load.__file__), "/run/fairlead-probe.py"
 PORTS = {"probe-web": (WEB, 8080, "TCP"), "probe-stay": (STAY, 8080, "TCP"),
          "probe-datagrams": (DATAGRAMS, 8081, "UDP")}
+SSH_SECONDS = 120
 IDLE_OPENED = 100.0  # idle connections that are opened in a second, which an emulated node can bear
 SHARES = {"client1": 0.5, "client2": 0.3, "pod": 0.13, "node": 0.07}
 
@@ -47,13 +48,12 @@ class Services:
     def __exit__(self, *_error: object) -> None:
         self._lab.kubectl("delete", "service", "--namespace", NAMESPACE, "--selector", LABEL, "--wait=false")
         for client in ("client1", "client2"):
-            self._lab.machine(client).run(f"ip route del {balanced(self._lab)}/32")
+            on(self._lab, client, f"ip route del {balanced(self._lab)}/32", check=False)
 
     def ready(self, node: str) -> None:
         """Until this node answers for them; and the way to the load balancer's address leads through it."""
         for client in ("client1", "client2"):
-            self._lab.machine(client).check_output(
-                f"ip route replace {balanced(self._lab)}/32 via {self._lab.address(node)}")
+            on(self._lab, client, f"ip route replace {balanced(self._lab)}/32 via {self._lab.address(node)}")
         wait_until(f"{node} to answer for the probe's Services", 240, pause=2.0, is_so=lambda: all(
             set(self._lab.pods_answering("client1", node, port, 12, family)) == self._lab.pods()
             for port, family in ((WEB, 4), (WEB, 6))) and set(
@@ -109,21 +109,22 @@ class Traffic:
             machine = self._node if where in ("pod", "node") else where
             enter = f"nsenter --net=/proc/{_pod_process(self._lab, self._node)}/ns/net " if where == "pod" else ""
             self._behind[where] = _clock(self._lab, machine)
-            self._ssh(machine, f"cat > {PLACE}", stdin=PROGRAM.read_text(encoding="utf-8"))
+            on(self._lab, machine, f"cat > {PLACE}", stdin=PROGRAM.read_text(encoding="utf-8"))
             with open(self._file(where), "w", encoding="utf-8") as out:
                 running = subprocess.Popen(
                     [*_ssh(self._lab, machine), f"echo $$ && exec {enter}python3 {PLACE}"], stdin=subprocess.PIPE,
                     stdout=out, text=True)
             running.stdin.write(json.dumps({"seconds": self._seconds, "flows": of}))
             running.stdin.close()
-            wait_until(f"the probe on {where}", 60, lambda where=where: self._text(where).partition("\n")[1], 0.2)
+            wait_until(f"the probe on {where}", SSH_SECONDS, pause=0.2,
+                       is_so=lambda where=where: self._text(where).partition("\n")[1])
             self._running[where] = running, machine, self._text(where).partition("\n")[0]
         time.sleep(3.0)  # the programs start
         return self
 
     def __exit__(self, *_error: object) -> None:
         for _running, machine, process in self._running.values():
-            self._ssh(machine, f"kill {process}", check=False)
+            on(self._lab, machine, f"kill {process}", check=False)
         for where, (running, _machine, _process) in self._running.items():
             if running.wait(60):
                 raise RuntimeError(f"the probe on {where} ended with status {running.returncode}")
@@ -148,13 +149,15 @@ class Traffic:
     def _text(self, where: str) -> str:
         return self._file(where).read_text(encoding="utf-8")
 
-    def _ssh(self, machine: str, command: str, stdin: str = "", check: bool = True) -> str:
-        return subprocess.run([*_ssh(self._lab, machine), command], input=stdin, capture_output=True, text=True,
-                              check=check, timeout=60).stdout
+
+def on(lab: Lab, machine: str, command: str, *, stdin: str = "", check: bool = True) -> str:
+    """What a command printed on a machine; an emulated node may be slow to let anybody in."""
+    return subprocess.run([*_ssh(lab, machine), command], input=stdin, capture_output=True, text=True, check=check,
+                          timeout=SSH_SECONDS).stdout
 
 
 def _ssh(lab: Lab, machine: str) -> list[str]:
-    return ["ssh", "-F", str(lab.dir / "ssh_config"), machine]
+    return ["ssh", "-F", str(lab.dir / "ssh_config"), "-o", f"ConnectTimeout={SSH_SECONDS}", machine]
 
 
 def _clock(lab: Lab, machine: str) -> float:
@@ -162,8 +165,7 @@ def _clock(lab: Lab, machine: str) -> float:
     best = (float("inf"), 0.0)
     for _attempt in range(3):
         before = time.time()
-        said = subprocess.run([*_ssh(lab, machine), "date +%s.%N"], capture_output=True, text=True, check=True,
-                              timeout=60).stdout
+        said = on(lab, machine, "date +%s.%N")
         after = time.time()
         best = min(best, (after - before, (before + after) / 2 - float(said)))
     return best[1]
@@ -212,4 +214,4 @@ def _pod_addresses(lab: Lab, node: str) -> tuple[str, str]:
 
 def _pod_process(lab: Lab, node: str) -> str:
     """The web server's process on that node."""
-    return lab.machine(node).check_output("pgrep --full '[n]etexec --http-port=8080'").split()[0]
+    return on(lab, node, "pgrep --full '[n]etexec --http-port=8080'").split()[0]

@@ -29,7 +29,7 @@ ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 from ansible.module_utils.fairlead.probe.summary import Summary, summarize  # noqa: E402
 from change_table import COLUMNS, row, show  # noqa: E402
 from lab_tools import INVENTORY, Lab  # noqa: E402
-from lab_traffic import IDLE_OPENED, Services, Traffic, flows  # noqa: E402
+from lab_traffic import IDLE_OPENED, Services, Traffic, flows, on  # noqa: E402
 
 NODE = os.environ.get("NODE", "node3")
 # Every pair once, each beginning where the one before it ended.
@@ -84,7 +84,7 @@ def one(lab: Lab, old: str, new: str, how: str, name: str) -> dict[str, Any]:
         time.sleep(max(AFTER, 60.0 if IDLE else 0.0))  # an idle connection asks every 20 s
     results = traffic.results()
     quiet, during = summarize(results, begin, changed), summarize(results, changed)
-    state = json.loads(lab.machine(NODE).run(f"cat {JOURNAL}/state.json").stdout or "{}") if how == "live" else {}
+    state = json.loads(on(lab, NODE, f"cat {JOURNAL}/state.json", check=False) or "{}") if how == "live" else {}
     show(row(f"{old} -> {new}", how, ended - changed, quiet, during))
     for words, count in sorted(during.errors.items()):
         print(f"    {count} x {words}", flush=True)
@@ -92,7 +92,7 @@ def one(lab: Lab, old: str, new: str, how: str, name: str) -> dict[str, Any]:
     if phases:
         tell(phases, state, [each for each in results if not each["ok"] and each["kind"] != "udp"])
     (LOGS / f"{name}.jsonl").write_text("".join(json.dumps(each) + "\n" for each in results), encoding="utf-8")
-    (LOGS / f"{name}.journal").write_text(lab.machine(NODE).run(f"cat {JOURNAL}/journal.log").stdout, encoding="utf-8")
+    (LOGS / f"{name}.journal").write_text(on(lab, NODE, f"cat {JOURNAL}/journal.log", check=False), encoding="utf-8")
     if status:
         print(f"    THE PLAYBOOK FAILED with status {status}: {LOGS / name}.log", flush=True)
     return {"status": status, "change": f"{old} -> {new}", "how": how, "took": ended - changed,
@@ -107,7 +107,7 @@ def fine(during: Summary, new: str) -> bool:
 
 def bring(lab: Lab, mode: str) -> None:
     """The node in this mode by whatever way, unwatched."""
-    running = lab.machine(NODE).run("curl -s 127.0.0.1:10249/proxyMode").stdout
+    running = on(lab, NODE, "curl -s 127.0.0.1:10249/proxyMode", check=False)
     if running != mode and play(f"to-{mode}", mode, "restart"):
         raise RuntimeError(f"{NODE} could not be brought to {mode} mode: {LOGS}/to-{mode}.log")
 
@@ -119,10 +119,9 @@ def play(name: str, mode: str, how: str) -> int:
         playbook, wish = "playbooks/nodes.yml", {**wish, "kube_proxy_mode_change": "restart"}
     else:
         wish = {"kube_proxy_mode": mode, "change_mode_soak": SOAK}
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_TIMEOUT": "90"}
     if WITHOUT_BRIDGE and how == "live":
-        Lab().machine(NODE).check_output(f"mkdir -p {JOURNAL} && echo '{json.dumps({'without_bridge': True})}' "
-                                         f"> {JOURNAL}/test.json")
+        on(Lab(), NODE, f"mkdir -p {JOURNAL} && cat > {JOURNAL}/test.json", stdin=json.dumps({"without_bridge": True}))
     argv = ["ansible-playbook", "-i", str(INVENTORY), str(ROOT / playbook), "--limit", NODE,
             "--extra-vars", json.dumps(wish)]
     with open(LOGS / f"{name}.log", "w", encoding="utf-8") as out:

@@ -115,8 +115,9 @@ def apply(node_addresses: tuple[str, ...], commands: Commands, say: Callable[[st
         return Outcome(0, 0, 0.0, 0, "IPVS has no virtual servers of kube-proxy's")
     removal = _removal(own, bool(leftovers.foreign(kernel, node_addresses)))
     found = ipvs.rows(ipvs.read())
-    entries = [entry for family in (AF_INET, AF_INET6) for entry in conntrack.entries(family, translated=False)
-               ] if found else []
+    # IPVS alters an entry's reply without calling it translated.
+    entries = [entry for family in (AF_INET, AF_INET6) for translated in (False, True)
+               for entry in conntrack.entries(family, translated=translated)] if found else []
     planned = plan(found, entries, {(each.protocol.lower(), each.address, each.port) for each in own}, _timeouts())
     messages, frozen = create.messages(planned.flows), freeze(planned.flows)
     say(f"{len(planned.flows)} connections of IPVS are handed over; {planned.orphans} are not tracked and are lost")

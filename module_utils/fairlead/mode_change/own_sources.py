@@ -4,6 +4,9 @@ A socket of the node that asks a cluster address on kube-ipvs0 takes that very a
 prefers it. When the device goes, so does the address, and the connection with it. So before a node leaves ipvs mode its
 routes to these addresses name the node's address as source, for all connections from then on; and addresses that open
 connections have as their source move to a device that stays until those have ended.
+
+IPv6 refuses routes over a device that is down, as kube-ipvs0 is: there only the latter holds, so a connection of the
+node itself to an IPv6 cluster address that begins between the two ends with the device.
 """
 from __future__ import annotations
 
@@ -45,7 +48,8 @@ def give_back(sources: dict[str, str], commands: Commands) -> None:
 def routed(option: str, device: str, commands: Commands) -> list[str]:
     """Addresses of the device that the kernel delivers to itself."""
     shown = commands.run(["ip", "--json", option, "route", "show", "table", "local", "dev", device])
-    found = {route["dst"] for route in json.loads(shown.stdout or "[]")} if shown.ok else set()
+    routes = json.loads(shown.stdout or "[]") if shown.ok else []
+    found = {route["dst"] for route in routes if route.get("type", "local") == "local"}
     return sorted(each for each in found if "/" not in each and not _special(each))
 
 

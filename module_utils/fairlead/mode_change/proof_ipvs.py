@@ -50,7 +50,8 @@ def lacking(parts: dict[str, Part], servers: dict[Place, set[tuple[str, int]]], 
                 if place not in servers or (absent if not part.pins else not servers[place]):
                     return f"{name} at {key}" + (f" with endpoint {min(absent)[0]}" if absent else "")
             elif table == "node-frontends":
-                if port not in members or (protocol, int(port)) not in node_ports:
+                listed = port in members or any(each.endswith(f",sctp:{port}") for each in members)
+                if not listed or (protocol, int(port)) not in node_ports:
                     return f"{name} at node port {port}"
                 late = [each for each in node_addresses or () if not servers.get((protocol, each, int(port)))]
                 if late:
