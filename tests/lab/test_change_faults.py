@@ -20,7 +20,7 @@ from lab_traffic import Services, Traffic, flows
 
 NODE, RATE, KEPT = "node1", 20, 12  # node1 serves in ipvs mode
 PLACE, UNIT = "/var/lib/fairlead/mode-change", "fairlead-mode-change"
-PHASES = os.environ.get("PHASES", "bridge stop configure start prove carry unbridge reconcile").split()
+PHASES = os.environ.get("PHASES", "bridge stop handover configure start prove carry unbridge reconcile").split()
 SECONDS = 400
 OUTCOMES: list[str] = []
 

@@ -2,7 +2,7 @@
 lost, and ends by itself.
 
 At every moment the node has the old mode's rules, the bridge, or the new mode's. Phases: observe, bridge, stop,
-hand over (out of ipvs), configure, start, prove, carry, unbridge, reconcile, leftovers. Whatever fails from `stop` on
+handover (out of ipvs), configure, start, prove, carry, unbridge, reconcile, leftovers. Whatever fails from `stop` on
 is undone under the same bridge. A guard that was killed leaves the bridge and the journal; the next run begins anew
 under that bridge, towards the mode that is then wished, and so completes the change or undoes it.
 """
@@ -141,7 +141,7 @@ class Change:
         """Connections that IPVS carries, whoever left it there; without the bridge nothing would serve new ones."""
         if not ipvs.servers(files.read_text(str(ipvs.SERVERS)) or "") or self._state.get("without_bridge"):
             return
-        self._phase("hand over")
+        self._phase("handover")
         outcome = handover.apply(self._facts.addresses, self._commands, self._journal.say)
         self._state["handed_over"] = {"flows": outcome.flows, "untracked": outcome.orphans, "refused": outcome.refused,
                                       "paused_seconds": round(outcome.paused, 3)}

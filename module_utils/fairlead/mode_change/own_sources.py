@@ -19,7 +19,7 @@ from pathlib import Path
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.kube_proxy.rules import DUMMY
 
-DEVICE = "fairlead-kept"
+DEVICE, KIND = "fairlead-kept", "dummy"
 SOCKETS = {"IPv4": Path("/proc/net/tcp"), "IPv6": Path("/proc/net/tcp6")}
 _ESTABLISHED = "01"
 Routes = list[tuple[str, str]]  # family option of ip, address
@@ -58,7 +58,7 @@ def keep(sources: dict[str, str], commands: Commands) -> list[str]:
     used = in_use()
     kept = [(option, each) for option in sources for each in routed(option, DUMMY, commands) if each in used]
     if kept:
-        commands.run(["ip", "link", "add", DEVICE, "type", "dummy"])
+        commands.run(["ip", "link", "add", DEVICE, "type", KIND])
         commands.check(["ip", "link", "set", DEVICE, "up"])
         for option, address in kept:
             more = ["nodad"] if option == "-6" else []
