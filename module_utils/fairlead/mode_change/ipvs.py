@@ -124,7 +124,8 @@ def clients(templates: Iterable[Row], parts: dict[tuple[str, str], Part], node_a
 
 
 def fronts(part: Part, node_addresses: tuple[str, ...]) -> dict[Place, dict[tuple[str, int], str]]:
-    """Where a Service with affinity is asked -> its endpoints -> their pins."""
+    """Where a Service with affinity is asked -> its endpoints -> their pins. Only addresses of the part's family: the
+    same node port of the other family has endpoints of its own."""
     found: dict[Place, dict[tuple[str, int], str]] = {}
     for (table, words), verdict in part.elements.items():
         if table not in ("frontends", "node-frontends"):
@@ -132,8 +133,10 @@ def fronts(part: Part, node_addresses: tuple[str, ...]) -> dict[Place, dict[tupl
         names = _pins(part, verdict.removeprefix("goto "))
         behind = {(part.pins[name].address, part.pins[name].endpoint_port): name for name in names}
         *address, protocol, port = words.split(" . ")
+        six = any(":" in endpoint for endpoint, _port in behind)
         for each in address or node_addresses:
-            found[protocol, each, int(port)] = behind
+            if (":" in each) == six:
+                found[protocol, each, int(port)] = behind
     return found
 
 

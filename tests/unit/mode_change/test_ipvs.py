@@ -114,6 +114,23 @@ def test_templates_become_affinity_clients():
     assert ambiguous == 0
 
 
+def test_both_families_of_one_node_port():
+    """The IPv6 endpoints of a node port once hid its IPv4 clients: read on a node of the lab."""
+    six = Family("IPv6", "", "")
+    service = {"metadata": {"name": "stay", "namespace": "default"}, "spec": {
+        "type": "NodePort", "clusterIP": "10.96.0.80", "clusterIPs": ["10.96.0.80", "fd00:96::50"],
+        "sessionAffinity": "ClientIP", "ports": [{"name": "main", "port": 80, "nodePort": 30082}]}}
+    made = {}
+    for family, kind, address in ((FAMILY, "IPv4", "10.244.2.13"), (six, "IPv6", "fd00:244:0:1::3")):
+        sliced = {"metadata": {"name": f"stay-{kind}", "namespace": "default"}, "addressType": kind,
+                  "ports": [{"name": "main", "port": 8080}], "endpoints": [{"addresses": [address]}]}
+        made[kind, "default/stay"] = layout.service_part(service, [sliced], family, FACTS)
+    text = CONNECTIONS.replace("0065 9C40", "0065 0000")
+    for order in (made, dict(reversed(made.items()))):
+        found, _ambiguous = ipvs.clients(ipvs.rows(text), order, (NODE, "fd98::b"))
+        assert sorted(client for held in found.values() for client in held) == ["192.0.2.9", "fd98::65"]
+
+
 def test_of_two_endpoints_the_younger_counts():
     text = CONNECTIONS.replace("4294967290", "10799")
     found, ambiguous = ipvs.clients(ipvs.rows(text), parts(), (NODE,))
