@@ -57,3 +57,10 @@ def test_a_node_whose_kernel_lacks_the_mode_is_refused(bench, play):
     assert status != 0
     assert "is not fit" in said
     assert bench.on_node("nft", "list", "tables").count("fairlead") == 0
+
+
+def test_pods_are_refused_at_once(bench, play):
+    status, said = play("nftables", "--extra-vars", "kube_proxy_deployment=daemonset")
+    assert status != 0
+    assert "a live change is for kube_proxy_deployment systemd, not daemonset" in " ".join(said.split())
+    assert bench.on_node("nft", "list", "tables").count("fairlead") == 0
