@@ -25,6 +25,7 @@ from typing import Any
 import ansible.module_utils
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
 ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
 import kube_proxy_cases  # noqa: E402
@@ -32,6 +33,7 @@ from ansible.module_utils.fairlead.kube_proxy import fields, gates  # noqa: E402
 from ansible.module_utils.fairlead.kube_proxy.decode import decode  # noqa: E402
 from ansible.module_utils.fairlead.kube_proxy.judge import judge_configuration  # noqa: E402
 from ansible.module_utils.fairlead.services.findings import ERROR  # noqa: E402
+from api_server import programs  # noqa: E402
 
 SECONDS = 30
 DECODE, GATES, LOGGING, VALIDATE = "decode", "gates", "logging", "validate"
@@ -115,10 +117,8 @@ def every_gate() -> list[dict[str, Any]]:
 
 
 def lab_binary(named: str) -> str:
-    """The kube-proxy that was named, or that of the lab."""
-    # kubectl is linked into the lab's directory from the place where everything was built.
-    kubectl = ROOT / ".lab" / os.environ.get("FAIRLEAD_LAB", "lab") / "bin" / "kubectl"
-    binary = named or str(kubectl.resolve().with_name("kube-proxy"))
+    """The kube-proxy that was named, or the one that the lab was built with."""
+    binary = named or str(programs() / "kube-proxy")
     if not Path(binary).is_file():
         raise SystemExit(f"{binary}: there is no kube-proxy. Run make lab, or name one with --binary")
     return binary
