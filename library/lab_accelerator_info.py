@@ -11,6 +11,11 @@ description:
   - F(/dev/kvm) may exist and still not run a stock kernel, for instance inside another virtual machine. So this boots
     the kernel under KVM and waits for its first line; anything else means emulation.
 options:
+  qemu:
+    description: How QEMU is started, the program and its first arguments.
+    type: list
+    elements: str
+    required: true
   kernel:
     description: The nodes' kernel.
     type: path
@@ -36,6 +41,7 @@ author: Fairlead maintainers
 EXAMPLES = r"""
 - name: Look for hardware virtualisation
   lab_accelerator_info:
+    qemu: [qemu-system-x86_64]
     kernel: /boot/vmlinuz
     cache: /run/fairlead-lab/accelerator.json
 """
@@ -68,6 +74,7 @@ ALIVE = "Linux version"  # the first line of every kernel
 
 def get_argument_spec():
     return {
+        "qemu": {"type": "list", "elements": "str", "required": True},
         "kernel": {"type": "path", "required": True},
         "deadline": {"type": "float", "default": 10},
         "cache": {"type": "path", "required": True},
@@ -85,16 +92,16 @@ def judge(console, ended):
     return None
 
 
-def probe(kernel, deadline):
+def probe(qemu, kernel, deadline):
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "tcg", "there is no /dev/kvm that may be used"
-    argv = ["qemu-system-x86_64", "-M", "q35", "-accel", "kvm", "-cpu", "host", "-m", "512", "-nodefaults",
+    argv = [*qemu, "-M", "q35", "-accel", "kvm", "-cpu", "host", "-m", "512", "-nodefaults",
             "-no-reboot", "-display", "none", "-serial", "stdio", "-kernel", kernel,
             "-append", "console=ttyS0 earlyprintk=serial panic=-1"]
     try:
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     except FileNotFoundError as error:
-        raise FairleadError("qemu-system-x86_64", "is not installed", "install qemu-system-x86") from error
+        raise FairleadError(qemu[0], "is not there", "remove its build from the lab's cache; run make lab") from error
     console, ends = "", time.monotonic() + deadline
     try:
         while time.monotonic() < ends:
@@ -114,7 +121,8 @@ def main():
     module = AnsibleModule(argument_spec=get_argument_spec(), supports_check_mode=True)
     try:
         known = read_text(module.params["cache"])
-        accelerator, reason = json.loads(known) if known else probe(module.params["kernel"], module.params["deadline"])
+        options = (module.params[name] for name in ("qemu", "kernel", "deadline"))
+        accelerator, reason = json.loads(known) if known else probe(*options)
         if not known:
             write_text(module.params["cache"], json.dumps([accelerator, reason]) + "\n")
         module.exit_json(changed=False, accelerator=accelerator, reason=reason)

@@ -33,7 +33,7 @@ EXAMPLES = r"""
 - name: Look at this machine
   lab_host_info:
     space: {/var/cache/fairlead: 8}
-    packages: [qemu-system-x86, mmdebstrap]
+    packages: [qemu-utils, mmdebstrap]
 """
 
 RETURN = r"""

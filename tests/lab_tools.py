@@ -53,7 +53,9 @@ class Lab:
 
     def machine(self, name: str) -> testinfra.host.Host:
         """A node or client machine over ssh."""
-        return testinfra.get_host(f"ssh://{name}", ssh_config=str(self.dir / "ssh_config"))
+        # One login for many commands: testinfra shares a connection only when it is told where.
+        return testinfra.get_host(f"ssh://{name}", ssh_config=str(self.dir / "ssh_config"),
+                                  controlpath=str(RUN / self.name / "test-%n"))
 
     def kubectl(self, *words: str) -> str:
         """What kubectl prints; it has to succeed."""

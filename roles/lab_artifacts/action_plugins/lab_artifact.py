@@ -89,7 +89,8 @@ class ActionModule(ActionBase):
         _say(name, started, step["say"])
         stream.write(f"$ {' '.join(argv)}\n")
         stream.flush()
-        if shutil.which(argv[0], path=environment["PATH"]) is None:
+        program = argv[0] if "/" not in argv[0] else str(work / argv[0])  # a path starts where the step runs
+        if shutil.which(program, path=environment["PATH"]) is None:
             raise AnsibleActionFail(f"{name}: {argv[0]} is not installed. Run `make setup`.")
         # setpriv: a build whose playbook is killed must not go on behind the next run's back
         process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", *argv], cwd=work, env=environment,
