@@ -55,7 +55,7 @@ class Lab:
         """A node or client machine over ssh."""
         # One login for many commands: testinfra shares a connection only when it is told where.
         return testinfra.get_host(f"ssh://{name}", ssh_config=str(self.dir / "ssh_config"),
-                                  controlpath=str(RUN / self.name / "test-%n"))
+                                  controlpath=str(RUN / self.name / f"test-{name}"))
 
     def kubectl(self, *words: str) -> str:
         """What kubectl prints; it has to succeed."""
