@@ -129,5 +129,9 @@ sweep-proof: lab ## Break a native node, then the lab, in every way that the pro
 	@pytest -v tests/native/test_damage.py
 	@pytest -v tests/proof
 
+sweep-upstream: lab ## Run Kubernetes' own sig-network tests on the lab after site.yml (LABELS= FOCUS= SKIP=) (long)
+	@$(PLAY) playbooks/e2e_build.yml
+	@python3 tests/upstream/run.py
+
 walkthrough: setup ## Go through the classic walk-through of Services on the running lab, step by step
 	@bin/walkthrough
