@@ -1,0 +1,50 @@
+"""The Go modules that the lab is built from pin the versions that inventories/lab/group_vars/all/versions.yml names."""
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = ROOT / "roles" / "lab_artifacts" / "files"
+NAMED = yaml.safe_load((ROOT / "inventories/lab/group_vars/all/versions.yml").read_text(encoding="utf-8"))
+LAB = NAMED["lab_versions"]
+REQUIRED = re.compile(r"^\s*(?:require )?(?P<module>[\w./-]+) v(?P<version>[\w.+-]+)(?: // indirect)?$", re.MULTILINE)
+REPLACED = re.compile(r"^\s*(?P<module>k8s\.io/[\w.-]+) => (?P=module) v(?P<version>\S+)$", re.MULTILINE)
+
+PINNED = [
+    ("kubernetes", "k8s.io/kubernetes", LAB["kubernetes"]),
+    ("kubernetes", "go.etcd.io/etcd/server/v3", LAB["etcd"]),
+    ("e2e", "k8s.io/kubernetes", LAB["kubernetes"]),
+    ("coredns", "github.com/coredns/coredns", LAB["coredns"]),
+    *((f"kube_apiserver/{release}", "k8s.io/kubernetes", release) for release in NAMED["lab_parity_versions"]),
+]
+
+
+def of_module(place: str, pattern: re.Pattern[str]) -> dict[str, str]:
+    """Go module -> version, of the go.mod in this directory."""
+    text = (FILES / place / "go.mod").read_text(encoding="utf-8")
+    return {found["module"]: found["version"] for found in pattern.finditer(text)}
+
+
+@pytest.mark.parametrize(("place", "module", "version"), PINNED)
+def test_the_module_pins_the_named_version(place: str, module: str, version: str) -> None:
+    assert of_module(place, REQUIRED)[module] == version
+
+
+@pytest.mark.parametrize(("place", "version"), sorted({(place, version) for place, module, version in PINNED
+                                                       if module == "k8s.io/kubernetes"}))
+def test_the_staging_modules_are_those_of_the_same_release(place: str, version: str) -> None:
+    staging = of_module(place, REPLACED)
+    assert staging, "Kubernetes cannot be built as a module without replacing its staging modules"
+    assert set(staging.values()) == {version.replace("1.", "0.", 1)}
+
+
+def test_every_module_is_held_and_builds_with_the_named_go() -> None:
+    places = {str(file.parent.relative_to(FILES)) for file in FILES.rglob("go.mod")}
+    assert places == {place for place, _, _ in PINNED}
+    for place in places:
+        text = (FILES / place / "go.mod").read_text(encoding="utf-8")
+        assert re.search(r"^go (\d+\.\d+)", text, re.MULTILINE)[1] == LAB["go"]
