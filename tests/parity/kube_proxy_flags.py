@@ -43,7 +43,10 @@ def comparable(document: dict[str, Any]) -> dict[str, Any]:
                             if name in kept["iptables"]}
     kept["clientConnection"] = {name: value for name, value in (kept.get("clientConnection") or {}).items()
                                 if name != "kubeconfig"}
-    for options in ((kept.get("logging") or {}).get("options") or {}).values():
+    logging = kept.get("logging") or {}
+    if isinstance(logging.get("flushFrequency"), int):  # written back as it came, a flag's as a text
+        logging["flushFrequency"] = f"{logging['flushFrequency']}ns"
+    for options in (logging.get("options") or {}).values():
         (options or {}).pop("splitStream", None)
     return kept
 

@@ -207,7 +207,7 @@ def _detect_local(held: dict[str, Any]) -> Iterator[Finding]:
         for text, one in zip(cidrs, parsed):
             if one is None:
                 yield invalid("clusterCIDR", text, "must be a valid CIDR block", "write it like 10.244.0.0/16")
-        if len(cidrs) == 2 and None not in parsed and parsed[0][0].version == parsed[1][0].version:
+        if len(cidrs) == 2 and None not in parsed and len({values.family(one) for one in parsed}) == 1:
             yield _wrong(held, "clusterCIDR", "must be a single CIDR or a pair of both families",
                          "write one of IPv4 and one of IPv6")
 

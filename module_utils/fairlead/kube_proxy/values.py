@@ -67,6 +67,12 @@ def cidr(text: str) -> Cidr | None:
     return found, int(length)
 
 
+def family(found: Cidr) -> int:
+    """4 or 6, as Go's net.IPNet tells it: a network inside ::ffff:0:0/96 is IPv4, however it is written."""
+    network = ipaddress.ip_network(found, strict=False)
+    return 4 if network.version == 4 or network.network_address.ipv4_mapped else 6
+
+
 def strict_cidr(text: str) -> str:
     """How a CIDR ought to be written: no leading zeros, no host bits. "" when it is none."""
     found = cidr(text)

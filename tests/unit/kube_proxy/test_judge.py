@@ -35,6 +35,12 @@ def test_ambiguous_addresses_are_refused_beside_errors():
     assert {finding.field for finding in wrong} == {"clusterCIDR", "oomScoreAdj"}
 
 
+def test_a_mapped_network_is_ipv4_as_kube_proxy_reads_it():
+    mapped = {**SOUND, "clusterCIDR": "::ffff:10.0.0.0/104,10.0.0.0/8"}
+    assert [finding.field for finding in refused(judge_configuration(mapped))] == ["clusterCIDR"]
+    assert not refused(judge_configuration({**SOUND, "clusterCIDR": "::ffff:10.0.0.0/104,fd00::/56"}))
+
+
 def test_every_field_with_its_default_is_sound():
     document = dict(SOUND)
     for path, field in leaves():
