@@ -19,6 +19,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+BUSYBOX = "/usr/bin/busybox"
 LIBRARY = re.compile(r"(/\S+) \(0x[0-9a-f]+\)")  # a line of ldd: "libc.so.6 => /lib/.../libc.so.6 (0x7f...)"
 
 
@@ -94,7 +95,7 @@ def build_layer(options: argparse.Namespace) -> bytes:
     layer.file("/etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n", 0o644)
     layer.file("/etc/group", b"root:x:0:\n", 0o644)
     layer.file("/etc/nsswitch.conf", b"hosts: files dns\n", 0o644)
-    wanted = set(options.program)
+    wanted = {*options.program, *([BUSYBOX] if options.busybox else [])}
     for tree in options.tree:
         top = resolve(options.root, tree)
         wanted |= {f"{tree}/{p.relative_to(top)}" for p in top.rglob("*") if p.is_file()}
@@ -106,10 +107,9 @@ def build_layer(options: argparse.Namespace) -> bytes:
         source, target = pair.rsplit(":", 1)
         layer.file(target, Path(source).read_bytes())
     if options.busybox:
-        busybox = resolve(options.root, "/usr/bin/busybox")
-        layer.file("/usr/bin/busybox", busybox.read_bytes())
         taken = {os.path.basename(name) for name in layer.seen}
-        applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
+        asked = ["chroot", options.root, BUSYBOX, "--list"]
+        applets = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()
         for applet in sorted(set(applets) - taken):  # the real programs named by --program stay
             layer.link(f"/usr/bin/{applet}", "busybox")
     return layer.bytes()
