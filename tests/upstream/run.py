@@ -4,8 +4,9 @@ The tests are not part of this project and nothing of them is changed: they get 
 nothing else. The lab has to run, with its Service network (site.yml).
 
 LABELS: which tests, as ginkgo's label filter; by default those of sig-network that a plain cluster should pass.
-FOCUS and SKIP: regular expressions of names, both optional. DEADLINE (7200): seconds for all of them.
-The words of every test go to build/upstream/log, JUnit to build/upstream/junit_01.xml.
+FOCUS and SKIP: regular expressions of names, both optional. PROCESSES (3): tests that run at the same time. DEADLINE
+(7200): seconds for all of them. What each says goes to build/upstream/log when it has ended, JUnit to
+build/upstream/junit_01.xml.
 """
 from __future__ import annotations
 
@@ -27,14 +28,15 @@ STATES = ("passed", "failed", "skipped by itself")
 
 def main() -> int:
     place = ROOT / ".lab" / os.environ.get("FAIRLEAD_LAB", "lab")
-    program = json.loads((ROOT / ".lab" / "e2e.json").read_text(encoding="utf-8"))["e2e"]
+    programs = json.loads((ROOT / ".lab" / "e2e.json").read_text(encoding="utf-8"))
     shutil.rmtree(REPORTS, ignore_errors=True)
     REPORTS.mkdir(parents=True)
     deadline = int(os.environ.get("DEADLINE", "7200"))
-    argv = [program, f"--kubeconfig={place}/kubeconfig", f"--kubectl-path={place}/bin/kubectl", "--provider=skeleton",
-            f"--report-dir={REPORTS}", f"--ginkgo.timeout={deadline}s", "--ginkgo.no-color",
-            f"--ginkgo.label-filter={os.environ.get('LABELS') or LABELS}",
-            *(f"--ginkgo.{name.lower()}={os.environ[name]}" for name in ("FOCUS", "SKIP") if os.environ.get(name))]
+    argv = [programs["ginkgo"], f"-procs={os.environ.get('PROCESSES') or 3}", f"-timeout={deadline}s", "-no-color",
+            f"-label-filter={os.environ.get('LABELS') or LABELS}",
+            *(f"-{name.lower()}={os.environ[name]}" for name in ("FOCUS", "SKIP") if os.environ.get(name)),
+            programs["e2e"], "--", f"--kubeconfig={place}/kubeconfig", f"--kubectl-path={place}/bin/kubectl",
+            "--provider=skeleton", f"--report-dir={REPORTS}"]
     print(f"upstream's tests run; what they say as they go: {REPORTS}/log", flush=True)
     with open(REPORTS / "log", "w", encoding="utf-8") as out:
         status = subprocess.run(argv, cwd=REPORTS, stdout=out, stderr=subprocess.STDOUT, check=False,
