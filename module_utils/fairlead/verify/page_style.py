@@ -58,6 +58,9 @@ header.proven, header.disproven, header.unknown { background: var(--card); color
 .grid td[data-gap], .grid th[data-gap] { border-left: .5rem solid var(--card); }
 .grid tr[data-gap] > * { border-top: .45rem solid var(--card); }
 .grid tr[data-gap] > * { height: 1.85rem; }
+.unasked { color: var(--quiet); text-align: center; }
+.part, .legend .part, .sums td.part, .grid td.part { background: var(--card); color: var(--on-proven);
+  border: 1px dashed var(--on-proven); }
 .grid td[data-was] { box-shadow: inset 0 0 0 2px var(--ink); }
 .wide td { width: auto; min-width: 1.8rem; padding: 0 .3rem; text-align: center; }
 .faults { list-style: none; padding: 0; }
