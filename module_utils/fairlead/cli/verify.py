@@ -41,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help=f"what the sample is drawn from; the same text draws the same cells ({sample.SEED})")
     parser.add_argument("--patience", type=float, default=60, metavar="SECONDS",
                         help="time in which what is not as promised is asked again (60)")
+    parser.add_argument("--drift", action="store_true",
+                        help="with --inventory: show the nodes' settings beside its wishes, too")
     parser.add_argument("--report", metavar="FILE", help="write the report as JSON")
     parser.add_argument("--page", metavar="FILE", help="write the report as an HTML page")
     parser.add_argument("--earlier", metavar="FILE", help="compare with this earlier report")
@@ -52,6 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _from_here(arguments: argparse.Namespace) -> dict[str, Any]:
+    if arguments.drift:
+        raise FairleadError("--drift", "takes the wishes of an inventory", "name one with --inventory, or leave it out")
     # Only here, since the kubernetes client takes 0.3 s to import.
     from ansible.module_utils.fairlead.verify import cells, clients, expect, report  # noqa: PLC0415
     from ansible.module_utils.fairlead.verify.cluster import Cluster  # noqa: PLC0415
@@ -93,6 +97,7 @@ def _by_playbook(arguments: argparse.Namespace) -> dict[str, Any]:
                   "service_verify_path": arguments.path, "service_verify_connections": arguments.connections,
                   "service_verify_patience": arguments.patience, "service_verify_depth": arguments.depth,
                   "service_verify_sample": arguments.sample, "service_verify_seed": arguments.seed}
+        wishes |= {"service_verify_drift": True} if arguments.drift else {}
         files = {"kubeconfig": arguments.kubeconfig, "page_path": arguments.page, "earlier": arguments.earlier}
         wishes |= {f"service_verify_{name}": os.path.abspath(path) for name, path in files.items() if path}
         _play(os.path.abspath(arguments.inventory), wishes)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils.fairlead.verify import discovery, history, names, page_grids, sample, table
+from ansible.module_utils.fairlead.verify import discovery, history, names, page_grids, page_settings, sample, table
 from ansible.module_utils.fairlead.verify.findings import NONE, PROVEN, UNKNOWN
 from ansible.module_utils.fairlead.verify.page_markup import (
     CIRCLE,
@@ -48,6 +48,7 @@ def render(report: Report) -> str:
                 "the same client may be sent to another pod through another node, and in ipvs mode through another "
                 "address; clients behind one NAT address are one client.") if kept else "",
         section("Latency", _latency(cells), "How many connections took less than so many milliseconds."),
+        section("Settings against wishes", page_settings.render(report.get("settings")), page_settings.SAY),
         section("Notes", bullets(report["notes"])) if report["notes"] else "",
     ]
     return (f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -74,7 +75,7 @@ def _head(report: Report) -> str:
         figures.insert(1, (f"{taken['asked']}/{taken['of']}", "cells asked"))
         since = f"<p>This was {text(sample.told(taken), 1000)}.</p>{since}"
     return (f'<header class="{report["verdict"]}"><h1>{SIGNS[report["verdict"]]} {text(report["verdict"])}'
-            f'{" (of a sample)" if taken else ""}</h1>'
+            f'{" <small>(of a sample)</small>" if taken else ""}</h1>'
             f'<p>Does every client reach every Service as promised? Asked {text(_time(report))}</p>'
             '<div class="figures">'
             + "".join(f"<span><b>{figure}</b>{words}</span>" for figure, words in figures)

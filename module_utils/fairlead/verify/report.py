@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ansible.module_utils.fairlead.verify import discovery, sample
+from ansible.module_utils.fairlead.verify import discovery, sample, settings
 from ansible.module_utils.fairlead.verify.cells import repeat
 from ansible.module_utils.fairlead.verify.clients import KINDS, NODE, OUTSIDE
 from ansible.module_utils.fairlead.verify.findings import (
@@ -37,6 +37,7 @@ class Seen:
     results: by cell, what the probe returned
     absent:  by client, why it has no results
     proxies: by node, what kube_proxy_info returned
+    settings: by node and role, what the role's module returned in check mode; empty when that was not asked for
     answers: to what discovery asks
     """
 
@@ -44,6 +45,7 @@ class Seen:
     absent: dict[str, str]
     proxies: dict[str, dict[str, Any]]
     answers: discovery.Answers = field(default_factory=discovery.Answers)
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def make(expected: dict[str, Any], seen: Seen, sources: dict[str, str], timeout: float) -> dict[str, Any]:
@@ -74,6 +76,8 @@ def make(expected: dict[str, Any], seen: Seen, sources: dict[str, str], timeout:
         "discovery": discovery.matrix(rows),
         "discovery_rows": rows,
         "nodes": nodes,
+        "settings": settings.read(seen.settings, seen.proxies, {node["name"]: node.get("wished_mode", "")
+                                                                for node in expected["nodes"]}),
         "matrix": _matrix(cells, findings),
         "services": expected["services"],
         "clients": sorted({cell["client"] for cell in cells}),

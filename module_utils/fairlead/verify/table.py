@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils.fairlead.verify import discovery, history, sample
+from ansible.module_utils.fairlead.verify import discovery, history, sample, settings
 from ansible.module_utils.fairlead.verify.clients import INSIDE, OUTSIDE
 from ansible.module_utils.fairlead.verify.findings import CHECKS, DISPROVEN, NONE, PROVEN, UNKNOWN, worst
 from ansible.module_utils.fairlead.verify.promise import PLACES
@@ -33,6 +33,8 @@ def render(report: dict[str, Any]) -> list[Line]:
     if len(groups) > MOST_DETAILS:
         lines.append(_line(f"and {len(groups) - MOST_DETAILS} more", DISPROVEN))
     lines += [_line(f"note: {note}", UNKNOWN) for note in report["notes"]]
+    lines += [_line(settings.sentence(node), "" if settings.is_as_wished(node) else UNKNOWN)
+              for node in report.get("settings") or []]
     lines += [_line(sentence) for sentence in history.sentences(report.get("since"))]
     return [*lines, _line(conclusion(report), report["verdict"])]
 

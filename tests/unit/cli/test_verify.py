@@ -30,6 +30,16 @@ def test_the_playbooks_report_decides(fairlead, tmp_path, monkeypatch, written, 
     assert fairlead("verify", "--inventory", "/hosts.yml", "--report", report).status == status
 
 
+def test_drift_takes_an_inventory(fairlead, tmp_path, monkeypatch):
+    said = fairlead("verify", "--kubeconfig", tmp_path / "none", "--drift")
+    assert said.status == 2
+    assert "--inventory" in said.err
+    seen = {}
+    monkeypatch.setattr(verify, "_play", lambda inventory, wishes: seen.update(wishes))
+    fairlead("verify", "--inventory", "/hosts.yml", "--drift")
+    assert seen["service_verify_drift"] is True
+
+
 def test_the_depth_goes_to_the_playbook(fairlead, tmp_path, monkeypatch):
     seen = {}
     monkeypatch.setattr(verify, "_play", lambda inventory, wishes: seen.update(wishes))

@@ -160,7 +160,7 @@ def test_a_sample_says_so_everywhere():
     node = next(line for line in lines if line.startswith("node1"))
     assert node.count("not judged") == 3
     shown = page.render(made)
-    assert "<h1>✓ proven (of a sample)</h1>" in shown
+    assert "<h1>✓ proven <small>(of a sample)</small></h1>" in shown
     assert said in shown
     assert f"<b>60/{len(SMALL)}</b>cells asked" in shown
     assert "<td>not judged</td>" in shown
