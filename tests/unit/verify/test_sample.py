@@ -64,6 +64,15 @@ def test_the_smallest_sample_that_asks_everything_is_named():
     assert needed < 30
 
 
+@pytest.mark.parametrize("outcome", ["not here", "not allowed"])
+def test_the_only_cell_that_must_be_refused_is_asked(outcome):
+    """Whichever one it is: a sample of answers alone would not see a policy that is not kept."""
+    answers = [cell for cell in SMALL if cell["expect"]["outcome"] == "answer"]
+    for refused in [cell for cell in SMALL if cell["expect"]["outcome"] == outcome][::5]:
+        needed = sample.take([*answers, refused], Sample(1))[1]["needed"]
+        assert refused["id"] in {cell["id"] for cell in sample.take([*answers, refused], Sample(needed))[0]}
+
+
 def test_where_the_bound_is_tight_what_most_cells_share_comes_first():
     asked, taken = sample.take(LARGE, Sample(20))
     assert len(asked) == 20
