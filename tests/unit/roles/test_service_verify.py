@@ -30,6 +30,7 @@ print(json.dumps({result}))
 '''
 DIFFERS = [{"setting": "net.ipv4.ip_forward", "wished": "1", "found": "0", "same": False},
            {"setting": "net.core.somaxconn", "wished": "at least 4096", "found": "4096", "same": True}]
+DEAD = {"ansible_connection": "ssh", "ansible_host": ADDRESSES["node2"], "ansible_port": 1}
 RESULTS = {
     "kernel_modules": {"failed": True, "msg": "kernel module ip_vs: not in this kernel"},
     "node_sysctl": {"changed": True, "compared": DIFFERS, "findings": ["net.ipv4.ip_forward is 0, asked is 1"]},
@@ -102,11 +103,12 @@ def verify(tmp_path):
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "kube_proxy_mode": "nftables",
              "kube_proxy_kubernetes_version": "1.37.2"}
     groups = {"control": ["localhost"], "nodes": list(ADDRESSES), "clients": ["client1", "client2"]}
-    (tmp_path / "hosts.json").write_text(json.dumps({"all": {"vars": local, "children": {
-        name: {"hosts": {host: {} for host in hosts}} for name, hosts in groups.items()}}}))
 
-    def call(**wishes):
+    def call(down=(), **wishes):
         (tmp_path / "calls").write_text("")
+        (tmp_path / "hosts.json").write_text(json.dumps({"all": {"vars": local, "children": {
+            name: {"hosts": {host: DEAD if host in down else {} for host in hosts}}
+            for name, hosts in groups.items()}}}))
         with serving(Api, "127.0.0.1", 0) as port:
             (tmp_path / "kubeconfig").write_text(yaml.safe_dump({
                 "apiVersion": "v1", "kind": "Config", "current-context": "c", "users": [{"name": "u", "user": {}}],
@@ -171,6 +173,15 @@ def test_of_a_kube_proxy_in_a_pod_only_its_own_answer_is_shown(verify, everythin
     assert status == 0, output
     assert "kube_proxy check=True" not in calls
     assert report["settings"][1]["rows"] == [*DIFFERS, *RESULTS["kube_proxy"]["compared"]]
+
+
+def test_a_node_that_cannot_be_looked_at_does_not_stop_the_proof(verify, everything_is_served):
+    status, output, report, _page, calls = verify(down=["node2"], service_verify_drift=True)
+    assert status == 0, output
+    assert report["verdict"] == "proven", "its node ports were asked all the same"
+    assert [len(node["untold"]) for node in report["settings"]] == [1, 3]
+    assert "unreachable" in report["settings"][1]["untold"][1] or "refused" in report["settings"][1]["untold"][1]
+    assert len([call for call in calls if "check=True" in call]) == 3
 
 
 def test_the_full_depth_asks_for_no_settings(verify):
