@@ -90,7 +90,7 @@ bench-nodes: lab ## Time the node roles against per-key loops and ping, on the l
 	@bin/as-root "make bench-nodes"
 	@python3 tests/bench/nodes.py
 
-bench-proof: lab ## Time the proof on the lab, with every kind of client (SERVICES=10 CONNECTIONS=10 ROUNDS=1)
+bench-proof: lab ## Time the proof on the lab, with every kind of client (SERVICES=10 CONNECTIONS=10 ROUNDS=1 DEPTH=full)
 	@python3 tests/bench/proof.py
 
 bench-services: setup ## Time Services against PyYAML, template loops and kubectl (COUNT=10000 ROUNDS=3)

@@ -112,6 +112,13 @@ parameters:
   returned: success
   type: dict
   sample: {xt_recent: {ip_list_tot: "1000"}}
+compared:
+  description: Each setting with what is wished and what is found, in words, and whether that is the same; null when it
+    cannot be told. In check mode as it is before the run.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{setting: module ip_vs, wished: in the kernel, found: loadable, same: false}]
 findings:
   description: A sentence on everything that is not as asked; in check mode before the run, else after it.
   returned: success

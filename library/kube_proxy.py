@@ -126,6 +126,13 @@ restart_due:
   returned: success
   type: dict
   sample: {}
+compared:
+  description: Each setting with what is wished and what is found, in words, and whether that is the same; null when it
+    cannot be told. In check mode as it is before the run.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{setting: kube-proxy mode, wished: nftables, found: iptables, same: false}]
 plan:
   description: The steps, or the sentence that says why there are none.
   returned: success
@@ -145,7 +152,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.converge import converge
 from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.kube_proxy import config, modes, service, unit
+from ansible.module_utils.fairlead.kube_proxy import compared, config, modes, service, unit
 
 
 def get_argument_spec():
@@ -204,6 +211,7 @@ def run(module):
         prepare=lambda planned: service.check_api_server(desired, planned),
         report=lambda observed: {
             "mode": observed.answer.mode or "none",
+            "compared": compared.rows(desired, observed),
             "mode_pending": service.mode_is_pending(desired, observed),
             "restart_due": {**module.params, "restarts": service.NOW} if held(desired, observed) else {},
         },

@@ -151,6 +151,13 @@ conntrack:
   returned: success
   type: dict
   sample: {max: 131072, buckets: 65536, count: 512, full_percent: 0.4, memory_mib: 48.5}
+compared:
+  description: Each setting with what is wished and what is found, in words, and whether that is the same; null when it
+    cannot be told. In check mode as it is before the run.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{setting: net.ipv4.ip_forward, wished: "1", found: "0", same: false}]
 findings:
   description: A sentence on everything that is not as asked; in check mode before the run, else after it.
   returned: success

@@ -13,6 +13,8 @@ description:
   - Clients are machines outside the cluster, nodes, and pods; addresses are cluster IPs, node ports on every node's
     address, load balancers' and external ones.
   - Expectations come from these objects alone, never from rules that are installed on a node.
+  - At the quick depth a sample of the cells is asked, one connection each. It has every Service port, node, client,
+    kind of address and kind of refusal in it as far as its size allows, and is the same for the same seed.
   - Waits, for a limited time, until the pods are ready and kube-proxy had time to follow the last change.
   - Runs on the control node.
 version_added: "0.1.0"
@@ -80,6 +82,20 @@ options:
       V(0) means as many as the proof takes.
     type: int
     default: 0
+  depth:
+    description: V(full) asks every cell with the connections that its proof takes. V(quick) asks O(sample) of them with
+      one connection each, which leaves spread, affinity and source unjudged, and each Service's name in one way only.
+    type: str
+    choices: [full, quick]
+    default: full
+  sample:
+    description: Cells that are asked at most at O(depth=quick). V(0) means all of them.
+    type: int
+    default: 1000
+  seed:
+    description: What the choice of a sample is drawn from, any text. The same text chooses the same cells again.
+    type: str
+    default: "1"
   wait:
     description: Seconds to wait at most for pods that are still starting and for changes to settle.
     type: float
@@ -101,6 +117,13 @@ EXAMPLES = r"""
 - name: Work out what two clients outside must see
   service_cells_info:
     clients: [client1, client2]
+  delegate_to: localhost
+
+- name: A thousand cells of a large cluster, other ones every day
+  service_cells_info:
+    clients: [client1, client2]
+    depth: quick
+    seed: "{{ now(fmt='%F') }}"
   delegate_to: localhost
 
 - name: The same for nodes, of which one serves node ports on one network only
@@ -152,6 +175,11 @@ expected:
           node: node1
           address: 198.18.0.11
           expect: {outcome: answer, pods: [web-1, web-2], share: all}
+    sample:
+      description: At O(depth=quick) how many cells are asked of how many, what is not judged, what is not asked at all,
+        and how many cells it takes to ask everything once; null at the full depth.
+      type: dict
+      sample: {depth: quick, seed: "1", asked: 1000, of: 25600, needed: 214, not_judged: [Spread], not_asked: {}}
     discovery:
       description: What cluster DNS must answer, which pods must know which Service from their environment, and the
         verdicts on Endpoints.
@@ -174,6 +202,7 @@ from ansible.module_utils.fairlead.verify.cells import Question
 from ansible.module_utils.fairlead.verify.clients import INSIDE, NODE, inside, outside
 from ansible.module_utils.fairlead.verify.cluster import Cluster
 from ansible.module_utils.fairlead.verify.promise import Proxies
+from ansible.module_utils.fairlead.verify.sample import DEPTHS, FULL, MOST, SEED, of_depth
 
 
 def get_argument_spec():
@@ -192,19 +221,23 @@ def get_argument_spec():
         "datagram": {"type": "str", "default": "hostname"},
         "domain": {"type": "str", "default": "cluster.local"},
         "most": {"type": "int", "default": 0},
+        "depth": {"type": "str", "choices": list(DEPTHS), "default": FULL},
+        "sample": {"type": "int", "default": MOST},
+        "seed": {"type": "str", "default": SEED},
         "wait": {"type": "float", "default": 60},
         "settle": {"type": "float", "default": 5},
     }
 
 
 def run(params):
+    wish = of_depth(params["depth"], params["sample"], params["seed"])
     cluster = Cluster(params["kubeconfig"], params["context"])
     seen, moving = expect.wait_until_still(
         lambda: expect.observe(cluster, params["selector"]), params["wait"], params["settle"])
     clients = outside(params["clients"], params["sources"])
     clients += inside(seen.nodes, params["nodes"], params["kinds"], params["pods"])
     question = Question({"TCP": params["path"], "UDP": params["datagram"]},
-                        Proxies(params["modes"], params["node_port_addresses"]), params["most"])
+                        Proxies(params["modes"], params["node_port_addresses"]), params["most"], wish)
     return {**expect.promise(seen, clients, question, params["domain"]), "moving": moving}
 
 

@@ -138,6 +138,12 @@ options:
       not know it are no fault.
     type: dict
     default: {TCP: /clientip, UDP: clientip}
+  progress:
+    description: A file that says how far the asking is while it lasts, in three numbers. It must not be there yet, is
+      readable for everybody and is removed at the end. Empty means none. The action plugin of role service_verify names
+      one and shows on the control node what it says.
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: Only asks, so check mode makes no difference.
@@ -264,14 +270,15 @@ def get_argument_spec():
         "patience": {"type": "float", "default": 0},
         "pod_wait": {"type": "float", "default": 60},
         "sources": {"type": "dict", "default": {"TCP": "/clientip", "UDP": "clientip"}},
+        "progress": {"type": "str", "default": ""},
     }
 
 
 def main():
     module = AnsibleModule(argument_spec=get_argument_spec(), supports_check_mode=True)
     params = dict(module.params)
-    clients = params.pop("clients")
-    module.exit_json(changed=False, clients=probe_clients(clients, Bounds(**params)))
+    clients, progress = params.pop("clients"), params.pop("progress")
+    module.exit_json(changed=False, clients=probe_clients(clients, Bounds(**params), progress))
 
 
 if __name__ == "__main__":

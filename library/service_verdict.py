@@ -33,6 +33,12 @@ options:
     description: For each node, what kube_proxy_info returned there, or that it could not be reached.
     type: dict
     default: {}
+  settings:
+    description: For each node and role (C(kernel_modules), C(node_sysctl), C(kube_proxy)), what the role's module
+      returned in check mode. Shown as settings against wishes and drift, never used for a verdict. Empty, the report
+      says that this was not asked for.
+    type: dict
+    default: {}
   timeout:
     description: Seconds for one connection; stands in the commands to repeat by hand.
     type: float
@@ -115,6 +121,7 @@ def get_argument_spec():
         "probes": {"type": "dict", "required": True},
         "sources": {"type": "dict", "default": {}},
         "proxies": {"type": "dict", "default": {}},
+        "settings": {"type": "dict", "default": {}},
         "timeout": {"type": "float", "default": 3},
         "report": {"type": "path"},
         "page": {"type": "path"},
@@ -140,7 +147,7 @@ def read_probes(expected, probes):
 
 def run(params):
     results, absent, answers = read_probes(params["expected"], params["probes"])
-    seen = Seen(results, absent, params["proxies"], answers)
+    seen = Seen(results, absent, params["proxies"], answers, params["settings"])
     report = make(params["expected"], seen, params["sources"], params["timeout"])
     report["time"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
     before = history.load(params["earlier"] or params["report"], named=bool(params["earlier"]))

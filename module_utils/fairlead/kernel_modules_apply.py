@@ -7,10 +7,18 @@ from ansible.module_utils.fairlead import files
 from ansible.module_utils.fairlead import kernel_modules_journal as journals
 from ansible.module_utils.fairlead import kernel_modules_parameters as parameters
 from ansible.module_utils.fairlead.command import Commands
+from ansible.module_utils.fairlead.comparison import Row, row
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.kernel_modules_blocked import read_rules, why_blocked
-from ansible.module_utils.fairlead.kernel_modules_observe import BLOCKED, LOADABLE, observe_kernel, parse_users
-from ansible.module_utils.fairlead.kernel_modules_plan import Desired, Observed, boot_findings, plan
+from ansible.module_utils.fairlead.kernel_modules_observe import (
+    BLOCKED,
+    BUILTIN,
+    LOADABLE,
+    LOADED,
+    observe_kernel,
+    parse_users,
+)
+from ansible.module_utils.fairlead.kernel_modules_plan import Desired, Observed, as_asked, boot_findings, plan
 from ansible.module_utils.fairlead.plan import Step
 
 
@@ -64,8 +72,22 @@ def report(desired: Desired, observed: Observed) -> dict[str, Any]:
         "renamed": renamed,
         "parameters": {module: {name: found.value for name, found in sorted(values.items())}
                        for module, values in sorted(observed.parameters.items())},
+        "compared": [*(row(f"module {name}", "in the kernel", state, state in (BUILTIN, LOADED))
+                       for name, state in sorted(states.items())), *_parameters(desired, observed)],
         "findings": findings(desired, observed),
     }
+
+
+def _parameters(desired: Desired, observed: Observed) -> list[Row]:
+    """A parameter that the kernel does not show cannot be told."""
+    rows = []
+    for module, values in sorted(desired.parameters.items()):
+        for name, wished in sorted(values.items()):
+            found = observed.parameters.get(module, {}).get(name)
+            shown = found is not None and found.value is not None
+            rows.append(row(f"parameter {module}.{name}", wished, found.value if found and shown else "not shown",
+                            as_asked(module, name, wished, found) if found and shown else None))
+    return rows
 
 
 def findings(desired: Desired, observed: Observed) -> list[str]:

@@ -123,7 +123,7 @@ def _parameter_steps(desired: Desired, observed: Observed, journal: Journal) -> 
     steps = []
     for module, values in sorted(desired.parameters.items()):
         for name, found in _found(observed, module, values).items():
-            if found.writable and not _as_asked(module, name, values[name], found):
+            if found.writable and not as_asked(module, name, values[name], found):
                 steps.append(Step("set", f"{module}.{name}", found.value or "", values[name], (module, name),
                                   independent=True))
     for module, name, value in journal.left(desired.parameters):
@@ -134,7 +134,7 @@ def _parameter_steps(desired: Desired, observed: Observed, journal: Journal) -> 
     return steps
 
 
-def _as_asked(module: str, name: str, wanted: str, found: module_parameters.Found) -> bool:
+def as_asked(module: str, name: str, wanted: str, found: module_parameters.Found) -> bool:
     return found.value is not None and module_parameters.same(module, name, wanted, found.value)
 
 
@@ -176,7 +176,7 @@ def _warnings(desired: Desired, observed: Observed, journal: Journal, gone: list
     for module, values in sorted(desired.parameters.items()):
         for name, found in _found(observed, module, values).items():
             waits = module in observed.parameters and not found.writable
-            if waits and not _as_asked(module, name, values[name], found):
+            if waits and not as_asked(module, name, values[name], found):
                 words.append(f"{module}.{name} is {found.value or 'not shown'}, asked is {values[name]}: it can only "
                              "be given when the module is loaded; reboot, or unload the module while nobody uses it")
     return words

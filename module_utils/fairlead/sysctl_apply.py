@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.fairlead import conntrack, files, sysctl_journal
+from ansible.module_utils.fairlead.comparison import Row, row
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.plan import Step
 from ansible.module_utils.fairlead.sysctl_boot import effective, winner
 from ansible.module_utils.fairlead.sysctl_files import Desired, dropin_text
 from ansible.module_utils.fairlead.sysctl_observe import Observed, parse_dropin, read_live, write_live
-from ansible.module_utils.fairlead.sysctl_plan import boot_findings, plan
-from ansible.module_utils.fairlead.sysctl_settings import path_key, same
+from ansible.module_utils.fairlead.sysctl_plan import asked, boot_findings, plan
+from ansible.module_utils.fairlead.sysctl_settings import Setting, path_key, same, satisfied
 
 
 @dataclass
@@ -69,8 +70,16 @@ def report(desired: Desired, observed: Observed, table: dict[str, int]) -> dict[
         "settings": {setting.key: observed.live[setting.path] for setting in desired.parsed.settings},
         "boot": {key: {"value": line.value, "place": line.place} for key, line in boot.items() if line},
         "conntrack": conntrack_report(table),
+        "compared": [_compared(setting, observed.live[setting.path]) for setting in desired.parsed.settings],
         "findings": findings(desired, observed),
     }
+
+
+def _compared(setting: Setting, live: str | None) -> Row:
+    """A key that may come late with its module is no difference while it is not there."""
+    if live is None:
+        return row(setting.key, asked(setting), None, None if setting.late else False)
+    return row(setting.key, asked(setting), " ".join(live.split()), satisfied(setting, live))
 
 
 def findings(desired: Desired, observed: Observed) -> list[str]:

@@ -126,16 +126,17 @@ def boot_findings(desired: Desired, observed: Observed) -> list[str]:
         line = winner(lines, setting.path)
         if line and line.file != desired.path and line.value is not None and not satisfied(setting, line.value):
             found.append(f"{line.place} sets {setting.key} = {line.value} at boot and wins over {desired.path}, which "
-                         f"asks for {_asked(setting)}; remove that line or ask for its value")
+                         f"asks for {asked(setting)}; remove that line or ask for its value")
         line = winner(procps, setting.path)
         if line and line.value is not None and not satisfied(setting, line.value):
             found.append(f"{line.place} sets {setting.key} = {line.value} whenever somebody runs `sysctl --system` or "
-                         f"`sysctl -p`, though not at boot; {desired.path} asks for {_asked(setting)}; "
+                         f"`sysctl -p`, though not at boot; {desired.path} asks for {asked(setting)}; "
                          "remove that line")
     return found
 
 
-def _asked(setting: Setting) -> str:
+def asked(setting: Setting) -> str:
+    """The wish as a person reads it."""
     return setting.value if setting.compare == "exact" else f"{setting.compare.replace('_', ' ')} {setting.value}"
 
 

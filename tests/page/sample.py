@@ -6,7 +6,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from ansible.module_utils.fairlead.verify import cells, clients, discovery, expect
+from ansible.module_utils.fairlead.comparison import row
+from ansible.module_utils.fairlead.verify import cells, clients, discovery, expect, sample
 from ansible.module_utils.fairlead.verify.promise import ALL, ANSWER, ONE, Proxies
 from ansible.module_utils.fairlead.verify.report import Seen, make
 from ansible.module_utils.fairlead.verify.targets import Node, Pod, Target
@@ -42,27 +43,46 @@ def everyone() -> list[clients.Client]:
         NODES, list(MODES), [clients.NODE, clients.POD, clients.HOST_POD], pods)
 
 
-def report(faults: bool = True, services: list[Target] | None = None) -> dict[str, Any]:
+def report(faults: bool = True, services: list[Target] | None = None, quick: int = 0) -> dict[str, Any]:
+    """quick: cells of a sample; 0 for the full depth."""
     asked, answers = names_of(services or targets(), faults)
     question = cells.Question({"TCP": "/hostname", "UDP": "hostname"}, Proxies(MODES))
     seen = expect.Observed([], [], NODES, 60.0)
-    made = cells.compute(everyone(), NODES, services or targets(), question)
+    made, taken = cells.compute(everyone(), NODES, services or targets(), question), None
+    if quick:
+        made, taken = sample.take(made, sample.Sample(quick))
     expected = {
         "nodes": [{"name": node.name, "addresses": list(node.addresses), "ready": True, "kernel": node.kernel,
                    "kubernetes": node.kubernetes, "wished_mode": MODES[node.name]} for node in seen.nodes],
         "services": [expect.described(target) for target in services or targets()],
         "unproven": ["shop/old: ExternalName has no address; only its name can be asked for"], "moving": [],
-        "cells": made, "tasks": {}, "discovery": asked}
+        "cells": made, "sample": taken, "tasks": {}, "discovery": asked}
     chance = random.Random(7)
     absent = {"pod on node3": "no results: the probe pod did not appear on the node within 60 s"} if faults else {}
     results = {cell["id"]: result(cell, chance, faults) for cell in made if cell["client"] not in absent}
     proxies = {name: {"mode": mode, "version": "v1.37.2", "healthy": True} for name, mode in MODES.items()}
-    whole = make(expected, Seen(results, absent, proxies, answers), SOURCES, 3)
+    whole = make(expected, Seen(results, absent, proxies, answers, settings(faults)), SOURCES, 3)
     whole["time"] = "2026-11-26T03:00:00+00:00"
     worse = [cell["id"] for cell in whole["cells"] if cell["verdict"] == "disproven"]
     whole["since"] = {"time": "2026-11-25T03:00:00+00:00", "verdict": "unknown", "worse": worse, "better": [],
                       "added": 0, "gone": 0} if faults else None
     return whole
+
+
+def settings(faults: bool) -> dict[str, Any]:
+    """What the node roles found in check mode: as wished, but for a key and a mode; one node could not be looked at."""
+    keys = [row(f"net.ipv4.conf.all.key{number}", "1", "1", True) for number in range(20)]
+    modules = [row(f"module {name}", "in the kernel", "loaded", True) for name in ("br_netfilter", "nf_conntrack")]
+    found = {name: {"kernel_modules": {"compared": modules, "findings": []},
+                    "node_sysctl": {"compared": keys, "findings": []},
+                    "kube_proxy": {"compared": [row("kube-proxy mode", mode, mode, True)]}}
+             for name, mode in MODES.items()}
+    if faults:
+        wrong = [row("net.ipv4.ip_forward", "1", "0", False), row("net.netfilter.late", "1", None, None)]
+        found["node2"]["node_sysctl"] = {"compared": [*keys, *wrong],
+                                         "findings": ["net.ipv4.ip_forward is 0, asked is 1"]}
+        found["node3"]["kernel_modules"] = {"msg": "kernel module ip_vs: not in this kernel", "failed": True}
+    return found
 
 
 def names_of(services: list[Target], faults: bool) -> tuple[dict[str, Any], discovery.Answers]:

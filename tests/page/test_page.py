@@ -91,6 +91,30 @@ def test_a_proof_that_went_well(chromium, tmp_path):
     assert chromium.evaluate("document.querySelectorAll('.disproven').length") == 1, "only the legend's"
 
 
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_sample(chromium, tmp_path, look):
+    """What was not asked is there to be seen, looks like nothing else, and is readable."""
+    some = tmp_path / "sample.html"
+    some.write_text(page.render(sample.report(faults=False, services=sample.targets()[:8], quick=60)), encoding="utf-8")
+    chromium.open(some, **LOOKS[look])
+    chromium.screenshot(OUT / f"sample-{look}.png")
+    assert chromium.complaints() == []
+    assert chromium.evaluate("document.querySelector('h1').textContent") == "✓ proven (of a sample)"
+    paints = chromium.evaluate(
+        "[...document.querySelectorAll('td')].filter(e => e.className).map(e => [e.className, e.textContent[0], "
+        "getComputedStyle(e).backgroundColor + getComputedStyle(e).borderTopStyle])")
+    full = {tuple(paint[1:]) for paint in paints if paint[0] == "proven"}
+    part = {tuple(paint[1:]) for paint in paints if paint[0] == "proven part"}
+    unasked = {tuple(paint[1:]) for paint in paints if paint[0] == "unasked"}
+    assert full and part and unasked
+    assert {sign for sign, _ in unasked} == {"○"}
+    assert not {paint for _, paint in full} & {paint for _, paint in part}
+    assert chromium.evaluate(CONTRAST) >= 4.5, "WCAG AA"
+    if look in ("light", "dark", "narrow"):
+        wide, window = chromium.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert wide <= window
+
+
 def test_two_hundred_services_fit(chromium, tmp_path):
     many = tmp_path / "many.html"
     ports = [sample.target(number, f"web{number}", node_port=30000 + number) for number in range(1, 201)]

@@ -53,6 +53,18 @@ def test_fresh_node_loads_what_is_loadable_then_writes():
     assert planned.steps[-1].after.startswith("# Written by Fairlead")
 
 
+def test_each_module_and_parameter_beside_its_wish():
+    node = kernel({"br_netfilter": "builtin", "ip_vs": "loadable", "nf_conntrack": "loaded", "xt_recent": "loaded"})
+    wish = desired("br_netfilter", "ip_vs", "nf_conntrack")._replace(
+        parameters={"xt_recent": {"ip_list_tot": "1000", "ip_pkt_list_tot": "20", "hidden": "1"}})
+    have = Observed(node, None, parameters={"xt_recent": {
+        "ip_list_tot": Parameter("100", True), "ip_pkt_list_tot": Parameter("20", True)}})
+    assert [(row["setting"], row["found"], row["same"]) for row in report(wish, have)["compared"]] == [
+        ("module br_netfilter", "builtin", True), ("module ip_vs", "loadable", False),
+        ("module nf_conntrack", "loaded", True), ("parameter xt_recent.hidden", "not shown", None),
+        ("parameter xt_recent.ip_list_tot", "100", False), ("parameter xt_recent.ip_pkt_list_tot", "20", True)]
+
+
 def test_nothing_to_do():
     node, wish = kernel({"ip_vs": "loaded"}), desired("ip_vs")
     planned = plan(wish, settled(wish, node))

@@ -24,6 +24,19 @@ def test_sets_the_live_value_and_writes_the_dropin(node):
     assert shown["boot"] == {FORWARD: {"value": "1", "place": "/etc/sysctl.d/90-fairlead.conf:3"}}
 
 
+def test_each_key_beside_its_wish(node):
+    node.key("net/core/somaxconn", "900")
+    node.key("net/ipv4/tcp_rmem", "4096\t131072\t6291456")
+    node.loadable("br_netfilter")
+    desired = node.desired({FORWARD: 1, "net.core.somaxconn": {"value": 100, "compare": "at_least"},
+                            "net.ipv4.tcp_rmem": "4096 131072 6291456", BRIDGE: {"value": 1, "late": True}})
+    rows = {row["setting"]: (row["wished"], row["found"], row["same"])
+            for row in report(desired, node.observe(desired), {})["compared"]}
+    assert rows == {FORWARD: ("1", "0", False), "net.core.somaxconn": ("at least 100", "900", True),
+                    "net.ipv4.tcp_rmem": ("4096 131072 6291456", "4096 131072 6291456", True),
+                    BRIDGE: ("1", "not there", None)}
+
+
 def test_live_value_and_dropin_are_judged_apart(node):
     node.run({FORWARD: 1})
     node.key("net/ipv4/ip_forward", "0")

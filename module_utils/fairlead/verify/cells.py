@@ -21,6 +21,7 @@ from ansible.module_utils.fairlead.verify.promise import (
     expected,
     places,
 )
+from ansible.module_utils.fairlead.verify.sample import Sample
 from ansible.module_utils.fairlead.verify.targets import Node, Target, family
 
 AFFINITY_CONNECTIONS = 12  # with two pods, pure chance keeps to one of them once in 2048 tries
@@ -37,11 +38,13 @@ class Question:
     asks:    by protocol, what makes a pod answer with its host name
     proxies: how each node's kube-proxy is configured
     most:    connections of a cell at most; 0 means as many as its proof takes
+    sample:  which part of the matrix is asked; None for all of it
     """
 
     asks: dict[str, str]
     proxies: Proxies = field(default_factory=Proxies)
     most: int = 0
+    sample: Sample | None = None
 
 
 def enough(pods: int) -> int:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import os
 import re
 import shutil
@@ -40,8 +41,10 @@ class Pod:
 
 
 def ask_all(questions: list[dict[str, Any]], pod: Pod, timeout: float, end: float,
-            right: Callable[[dict[str, Any], Result], bool]) -> list[Result]:
-    """Answers to each question. What is not right is asked again until `end` of the monotonic clock."""
+            right: Callable[[dict[str, Any], Result], bool], *, last: float = math.inf,
+            done: Callable[[], None] = lambda: None) -> list[Result]:
+    """Answers to each question. What is not right is asked again until `end` of the monotonic clock, and nothing is
+    asked after `last`. done: called when a question was asked for the first time."""
     results: dict[int, Result] = {}
 
     def work() -> None:
@@ -50,7 +53,13 @@ def ask_all(questions: list[dict[str, Any]], pod: Pod, timeout: float, end: floa
             with _resolv_conf_of(pod.process):
                 left = list(range(len(questions)))
                 while left:
-                    results.update({index: dig(questions[index], timeout) for index in left})
+                    for index in left:
+                        if time.monotonic() >= last:
+                            return
+                        first = index not in results
+                        results[index] = dig(questions[index], timeout)
+                        if first:
+                            done()
                     left = [index for index in left if not right(questions[index], results[index])]
                     if not left or time.monotonic() + PAUSE >= end:
                         return

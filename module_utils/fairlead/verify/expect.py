@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Any, Protocol
 
 from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.verify import cells, discovery, targets
+from ansible.module_utils.fairlead.verify import cells, discovery, sample, targets
 from ansible.module_utils.fairlead.verify.clients import Client
 from ansible.module_utils.fairlead.verify.targets import SERVICE_NAME, Node, Object
 
@@ -111,7 +111,8 @@ def promise(seen: Observed, clients: list[Client], question: cells.Question,
                             + ("; ".join(unproven) or "no address is in a family of these Services that the clients "
                                "could reach; from outside that takes a node port or a load balancer's address"),
                             "select at least one Service that these clients can reach")
-    tasks = cells.tasks_of(clients, matrix)
+    asked, taken = _sampled(matrix, found_by, question.sample)
+    tasks = cells.tasks_of(clients, asked)
     discovery.tasks(found_by, tasks)
     return {
         "nodes": [{"name": node.name, "addresses": list(node.addresses), "ready": node.ready, "kernel": node.kernel,
@@ -119,10 +120,22 @@ def promise(seen: Observed, clients: list[Client], question: cells.Question,
                   for node in seen.nodes],
         "services": [described(target) for target in found],
         "unproven": unproven + _out_of_reach(found, matrix),
-        "cells": matrix,
+        "cells": asked,
+        "sample": taken,
         "discovery": found_by,
         "tasks": tasks,
     }
+
+
+def _sampled(matrix: list[cells.Cell], found_by: dict[str, Any],
+             wish: sample.Sample | None) -> tuple[list[cells.Cell], dict[str, Any] | None]:
+    """What is asked of all that could be, and the account of it; at the full depth everything. Changes found_by."""
+    if wish is None:
+        return matrix, None
+    asked, taken = sample.take(matrix, wish)
+    every = found_by["questions"]
+    found_by["questions"] = sample.questions(every, wish.seed)
+    return asked, {**taken, "questions": {"asked": len(found_by["questions"]), "of": len(every)}}
 
 
 def described(target: targets.Target) -> dict[str, Any]:

@@ -3,9 +3,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils.fairlead.verify import discovery, history, page_grids, table
+from ansible.module_utils.fairlead.verify import discovery, history, names, page_grids, page_settings, sample, table
 from ansible.module_utils.fairlead.verify.findings import NONE, PROVEN, UNKNOWN
-from ansible.module_utils.fairlead.verify.page_markup import SIGNS, bullets, by, section, td, text, th
+from ansible.module_utils.fairlead.verify.page_markup import (
+    CIRCLE,
+    PART,
+    SIGNS,
+    UNASKED,
+    bullets,
+    by,
+    section,
+    td,
+    text,
+    th,
+)
 from ansible.module_utils.fairlead.verify.page_markup import table as table_of
 from ansible.module_utils.fairlead.verify.page_style import STYLE
 from ansible.module_utils.fairlead.verify.promise import PLACES
@@ -18,23 +29,26 @@ Report = dict[str, Any]
 def render(report: Report) -> str:
     cells = report["cells"]
     worse = set((report.get("since") or {}).get("worse", ()))
-    kept = page_grids.affinity(cells)
+    kept, taken = page_grids.affinity(cells), report.get("sample")
     parts = [
         _head(report),
-        f'<div class="pair">{_glance(cells)}{_clients(report)}</div>',
+        f'<div class="pair">{_glance(report)}{_clients(report)}</div>',
         _failures(report) if report["failures"] else "",
         section("Nodes", _nodes(report)),
-        section("Discovery", _discovery(report["discovery"]), "Whether cluster DNS answers as the EndpointSlices say, "
+        section("Discovery", _discovery(report), "Whether cluster DNS answers as the EndpointSlices say, "
                 "asked with dig in a pod on each node; whether Endpoints are the ready pods; which pods know the "
                 "Service from their environment.") if discovery.columns(report.get("discovery") or []) else "",
-        section("Every cell", page_grids.services(cells, worse),
+        section("Every cell that was asked" if taken else "Every cell",
+                page_grids.services(cells, worse, sampled=bool(taken)),
                 "One grid for each Service port: rows are clients, columns addresses. Point at a square for what "
-                "answered." + (" A frame marks what was proven in the earlier run." if worse else "")),
+                "answered." + (" A frame marks what was proven in the earlier run." if worse else "")
+                + (" A circle was not asked." if taken else "")),
         section("Affinity: who stayed with which pod", kept,
                 "A letter alone is the one pod that answered every connection. Every node keeps affinity by itself, so "
                 "the same client may be sent to another pod through another node, and in ipvs mode through another "
                 "address; clients behind one NAT address are one client.") if kept else "",
         section("Latency", _latency(cells), "How many connections took less than so many milliseconds."),
+        section("Settings against wishes", page_settings.render(report.get("settings")), page_settings.SAY),
         section("Notes", bullets(report["notes"])) if report["notes"] else "",
     ]
     return (f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -54,7 +68,14 @@ def _head(report: Report) -> str:
     legend = "".join(f'<i class="{word}">{sign}</i> {word if word != NONE else "nothing is promised"}'
                      for word, sign in SIGNS.items())
     since = "".join(f"<p>{text(line)}</p>" for line in history.sentences(report.get("since")))
-    return (f'<header class="{report["verdict"]}"><h1>{SIGNS[report["verdict"]]} {text(report["verdict"])}</h1>'
+    taken = report.get("sample")
+    if taken:
+        legend += (f'<i class="{PROVEN} {PART}">{SIGNS[PROVEN]}</i> proven, but not all of it asked'
+                   f'<i class="{UNASKED}">{CIRCLE}</i> not asked')
+        figures.insert(1, (f"{taken['asked']}/{taken['of']}", "cells asked"))
+        since = f"<p>This was {text(sample.told(taken), 1000)}.</p>{since}"
+    return (f'<header class="{report["verdict"]}"><h1>{SIGNS[report["verdict"]]} {text(report["verdict"])}'
+            f'{" <small>(of a sample)</small>" if taken else ""}</h1>'
             f'<p>Does every client reach every Service as promised? Asked {text(_time(report))}</p>'
             '<div class="figures">'
             + "".join(f"<span><b>{figure}</b>{words}</span>" for figure, words in figures)
@@ -72,13 +93,14 @@ def _nodes(report: Report) -> str:
         about = f"<small>{text(', '.join(node['addresses']))}</small>" if node["addresses"] else ""
         kube_proxy = f"{table.mode(node)} {node['kube_proxy']}" if node["kube_proxy"] != UNKNOWN else table.mode(node)
         rows.append([f'<th scope="row">{text(node["name"])}{about}</th>', td(node["kernel"]), td(node["kubernetes"]),
-                     td(kube_proxy), *(_check(node["checks"][check]) for check in checks)])
+                     td(kube_proxy), *(td(table.NOT_JUDGED) if check in table.unjudged(report)
+                                       else _check(node["checks"][check], report.get("sample")) for check in checks)])
     return table_of(["node", "kernel", "Kubernetes", "kube-proxy", *checks], rows, "sums")
 
 
-def _glance(cells: list[dict[str, Any]]) -> str:
-    return section("At a glance", page_grids.glance(cells), "Each square is one client and one Service port: the worst "
-                   "of what was found at all its addresses.")
+def _glance(report: Report) -> str:
+    return section("At a glance", page_grids.glance(report["cells"], report.get("sample")),
+                   "Each square is one client and one Service port: the worst of what was found at all its addresses.")
 
 
 def _clients(report: Report) -> str:
@@ -92,22 +114,27 @@ def _clients(report: Report) -> str:
                 rows.setdefault(kind, {})["NodePort, own node" if own else place] = check
     columns = [place for place in (PLACES[0], "NodePort, own node", *PLACES[1:])
                if any(place in row for row in rows.values())]
-    empty = {"verdict": NONE}
-    shown = [[th(kind), *(_check(row.get(column, empty)) for column in columns)] for kind, row in rows.items()]
+    empty, sampled = {"verdict": NONE}, report.get("sample")
+    shown = [[th(kind), *(_check(row.get(column, empty), sampled) for column in columns)]
+             for kind, row in rows.items()]
     return section("Who reaches what", table_of(["from", *columns], shown, "sums"),
                    "Proven cells of all, by who asks and what kind of address is asked.")
 
 
-def _discovery(lines: list[dict[str, Any]]) -> str:
+def _discovery(report: Report) -> str:
+    lines = report["discovery"]
     checks = discovery.columns(lines)
-    return table_of(["Service", *checks], [[th(line["service"]), *(_check(line["checks"][check]) for check in checks)]
-                                           for line in lines], "sums")
+    return table_of(["Service", *checks], [
+        [th(line["service"]), *(_check(line["checks"][check], check in names.TYPES and report.get("sample"))
+                                for check in checks)] for line in lines], "sums")
 
 
-def _check(check: dict[str, Any]) -> str:
+def _check(check: dict[str, Any], sampled: Any) -> str:
+    """The sum of a sample is one of what was asked, and looks like it."""
     if check["verdict"] == NONE:
         return "<td></td>"
-    return f'<td class="{check["verdict"]}">{SIGNS[check["verdict"]]} {check["proven"]}/{check["of"]}</td>'
+    part = f" {PART}" if sampled and check["verdict"] == PROVEN else ""
+    return f'<td class="{check["verdict"]}{part}">{SIGNS[check["verdict"]]} {check["proven"]}/{check["of"]}</td>'
 
 
 def _failures(report: Report) -> str:

@@ -7,7 +7,10 @@ from typing import Any
 from ansible.module_utils.fairlead.verify.clients import KINDS
 from ansible.module_utils.fairlead.verify.findings import AFFINITY, NONE, PROVEN, worst
 from ansible.module_utils.fairlead.verify.page_markup import (
+    CIRCLE,
+    PART,
     SIGNS,
+    UNASKED,
     Cell,
     by,
     framed,
@@ -25,45 +28,55 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 Column = tuple[str, str, str, int]  # kind of address, node, address, port
 
 
-def glance(cells: list[Cell]) -> str:
-    """A row for each Service port, a column for each client, the worst of its cells in each square."""
+def glance(cells: list[Cell], sample: dict[str, Any] | None = None) -> str:
+    """A row for each Service port, a column for each client, the worst of its cells in each square. In a sample a
+    square says when not all of its cells were asked."""
     clients = {client: own[0]["kind"] for client, own in _by_client(cells).items()}
+    every = {(port["service"], port["port"], port["protocol"]): port["clients"]
+             for port in (sample or {}).get("ports", [])}
     gaps = starts(clients.values())
     heads = "".join(f'<th scope="col" class="turned"{" data-gap" if gap else ""}><span>{text(client)}</span></th>'
                     for client, gap in zip(clients, gaps))
     rows = []
-    for port, own in by(cells, service_port).items():
-        found = by(own, lambda cell: cell["client"])
+    asked = by(cells, service_port)
+    for port in every or asked:
+        found = by(asked.get(port, []), lambda cell: cell["client"])
+        of = every.get(port, {})
         rows.append("<tr>" + th(_name(port)) + "".join(
-            _square(found.get(client, []), gap) for client, gap in zip(clients, gaps)) + "</tr>")
+            _square(found.get(client, []), gap, of.get(client, 0)) for client, gap in zip(clients, gaps)) + "</tr>")
     return framed(f"<thead><tr><th></th>{heads}</tr></thead><tbody>{''.join(rows)}</tbody>", "grid")
 
 
-def _square(cells: list[Cell], gap: bool) -> str:
+def _square(cells: list[Cell], gap: bool, of: int) -> str:
+    """of: how many cells a sample was drawn from here; 0 when there was no sample, or nothing to ask."""
+    space = " data-gap" if gap else ""
     if not cells:
-        return f'<td{" data-gap" if gap else ""}></td>'
+        return f'<td{space} class="{UNASKED}" title="none of {of} asked">{CIRCLE}</td>' if of else f"<td{space}></td>"
     verdict = worst(cell["verdict"] for cell in cells)
     counted = [cell for cell in cells if cell["verdict"] != NONE]
     proven = sum(cell["verdict"] == PROVEN for cell in counted)
-    return (f'<td class="{verdict}"{" data-gap" if gap else ""} title="{proven} of {len(counted)} proven">'
-            f"{SIGNS[verdict]}</td>")
+    some = len(cells) < of
+    asked = f"{len(cells)} of {of} asked, " if some else ""
+    return (f'<td class="{verdict}{f" {PART}" if some and verdict == PROVEN else ""}"{space} '
+            f'title="{asked}{proven} of {len(counted)} proven">{SIGNS[verdict]}</td>')
 
 
-def services(cells: list[Cell], worse: set[str]) -> str:
+def services(cells: list[Cell], worse: set[str], sampled: bool = False) -> str:
     """A grid for each Service port: a row for each client, a column for each address. worse: cells that were proven."""
     groups = by(cells, service_port)
     shown, room = [], MOST_CELLS
     for port, own in sorted(groups.items(), key=lambda item: all(cell["verdict"] == PROVEN for cell in item[1])):
-        room -= len(own)
+        # Of a sample most squares are there only to say that they were not asked.
+        room -= len(_columns(own)) * len(_by_client(own)) if sampled else len(own)
         if room >= 0:
             shown.append(port)
-    grids = "".join(_grid(port, own, worse) for port, own in groups.items() if port in shown)
+    grids = "".join(_grid(port, own, worse, sampled) for port, own in groups.items() if port in shown)
     left = len(groups) - len(shown)
     more = f"{left} more Service ports are in the JSON only; this page would be too long." if left else ""
     return f'<div class="cards">{grids}</div><p class="say">{more}</p>'
 
 
-def _grid(port: tuple[str, int, str], cells: list[Cell], worse: set[str]) -> str:
+def _grid(port: tuple[str, int, str], cells: list[Cell], worse: set[str], sampled: bool) -> str:
     columns = _columns(cells)
     gaps = starts((place, node) for place, node, _, _ in columns)
     rows = []
@@ -72,7 +85,7 @@ def _grid(port: tuple[str, int, str], cells: list[Cell], worse: set[str]) -> str
     for (client, own), first in zip(clients.items(), breaks):
         found = {_column(cell): cell for cell in own}
         rows.append(f"<tr{' data-gap' if first else ''}>" + th(client) + "".join(
-            _cell(found.get(column), gap, worse) for column, gap in zip(columns, gaps)) + "</tr>")
+            _cell(found.get(column), gap, worse, sampled) for column, gap in zip(columns, gaps)) + "</tr>")
     pods = sorted({pod for cell in cells for pod in cell["expect"]["pods"]})
     about = f"{len(pods)} {'pod' if len(pods) == 1 else 'pods'}" if pods else "no ready pod"
     return (f"<div><h3>{text(_name(port))} <small>{about}</small></h3>"
@@ -111,10 +124,10 @@ def _heads(columns: list[Column]) -> str:
     return "".join(f"<tr><th></th>{line}</tr>" for line in lines)
 
 
-def _cell(cell: Cell | None, gap: bool, worse: set[str]) -> str:
+def _cell(cell: Cell | None, gap: bool, worse: set[str], sampled: bool) -> str:
     space = " data-gap" if gap else ""
     if cell is None:
-        return f"<td{space}></td>"
+        return f'<td{space} class="{UNASKED}" title="not asked">{CIRCLE}</td>' if sampled else f"<td{space}></td>"
     was = ' data-was="proven"' if cell["id"] in worse else ""
     return (f'<td class="{cell["verdict"]}" data-id="{text(cell["id"])}"{was}{space} '
             f'title="{text(_words(cell), 1000)}">{SIGNS[cell["verdict"]]}</td>')

@@ -9,6 +9,8 @@ from ansible.module_utils.fairlead.verify.findings import DISPROVEN, NONE, PROVE
 from ansible.module_utils.fairlead.verify.words import plain
 
 SIGNS = {PROVEN: "✓", DISPROVEN: "✗", UNKNOWN: "?", NONE: "·"}
+UNASKED, PART = "unasked", "part"  # of a sample: nothing, and not all, of what a square stands for was asked
+CIRCLE = "○"  # the sign of what was not asked
 
 Cell = dict[str, Any]
 

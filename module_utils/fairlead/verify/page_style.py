@@ -18,6 +18,7 @@ header { border-left: .6rem solid var(--on-proven); }
 header.disproven { border-left-color: var(--disproven); }
 header.unknown { border-left: .6rem dashed var(--on-unknown); }
 h1 { font-size: 2rem; line-height: 1.2; text-transform: capitalize; }
+h1 small { font-size: 1.2rem; font-weight: normal; text-transform: none; }
 h2 { font-size: 1.15rem; margin-bottom: .2rem; }
 h3 { font-size: .95rem; overflow-wrap: anywhere; }
 h3 small, .say, .legend { color: var(--quiet); font-weight: normal; }
@@ -58,6 +59,10 @@ header.proven, header.disproven, header.unknown { background: var(--card); color
 .grid td[data-gap], .grid th[data-gap] { border-left: .5rem solid var(--card); }
 .grid tr[data-gap] > * { border-top: .45rem solid var(--card); }
 .grid tr[data-gap] > * { height: 1.85rem; }
+.differs { font-weight: 700; border-left: 4px solid currentColor; padding-left: .4rem; }
+.unasked { color: var(--quiet); text-align: center; }
+.part, .legend .part, .sums td.part, .grid td.part { background: var(--card); color: var(--on-proven);
+  border: 1px dashed var(--on-proven); }
 .grid td[data-was] { box-shadow: inset 0 0 0 2px var(--ink); }
 .wide td { width: auto; min-width: 1.8rem; padding: 0 .3rem; text-align: center; }
 .faults { list-style: none; padding: 0; }

@@ -6,6 +6,7 @@ import statistics
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from ansible.module_utils.fairlead.verify import dig, environment, names
 from ansible.module_utils.fairlead.verify.ask import NoAnswer, ask, source_of
 from ansible.module_utils.fairlead.verify.findings import DISPROVEN, PROVEN, judge_cell
 from ansible.module_utils.fairlead.verify.pod_network import NoNetwork, enter, find, network_of
+from ansible.module_utils.fairlead.verify.progress import Progress
 
 PAUSE = 2.0  # seconds before cells that are not as promised are asked again
 GIVE_UP_AFTER = 2  # failures in one cell; more of them would show nothing new and cost a deadline each
@@ -54,11 +56,13 @@ class Bounds:
     sources: dict[str, str] = field(default_factory=dict)
 
 
-def probe_clients(clients: list[dict[str, Any]], bounds: Bounds) -> dict[str, dict[str, Any]]:
+def probe_clients(clients: list[dict[str, Any]], bounds: Bounds, progress: str = "") -> dict[str, dict[str, Any]]:
     """By client its results, or why there are none. clients: name, uid of the pod and whether it shares the node's
-    network, tasks; questions to cluster DNS; environment: by uid of a pod the variables to look at."""
+    network, tasks; questions to cluster DNS; environment: by uid of a pod the variables to look at. progress: a file
+    that says how far it is, made and removed here."""
     absent, tasks, owners, asking = {}, [], [], {}
-    with ExitStack() as stack, ThreadPoolExecutor() as beside:
+    every = sum(len(client["tasks"]) + len(client.get("questions") or ()) for client in clients)
+    with Progress(progress, every) as course, ExitStack() as stack, ThreadPoolExecutor() as beside:
         for client in clients:
             try:
                 uid, shared = client.get("pod") or "", client.get("host_network", False)
@@ -70,8 +74,8 @@ def probe_clients(clients: list[dict[str, Any]], bounds: Bounds) -> dict[str, di
             owners += [client["name"]] * len(client["tasks"])
             if client.get("questions") and network is not None:
                 asking[client["name"]] = beside.submit(_names, client["questions"],
-                                                        dig.Pod(network, find(uid) or 0), bounds)
-        results = probe_all(tasks, bounds)
+                                                        dig.Pod(network, find(uid) or 0), bounds, course)
+        results = probe_all(tasks, bounds, course)
     found: dict[str, dict[str, Any]] = {c["name"]: {"results": []} for c in clients if c["name"] not in absent}
     for owner, result in zip(owners, results):
         found[owner]["results"].append(result)
@@ -84,24 +88,26 @@ def probe_clients(clients: list[dict[str, Any]], bounds: Bounds) -> dict[str, di
     return {**found, **absent}
 
 
-def _names(questions: list[dict[str, Any]], pod: dig.Pod, bounds: Bounds) -> list[dict[str, Any]]:
-    end = time.monotonic() + min(bounds.patience, bounds.budget)
-    return dig.ask_all(questions, pod, bounds.timeout, end,
-                       lambda question, result: names.judge(question, result)[0] == PROVEN)
+def _names(questions: list[dict[str, Any]], pod: dig.Pod, bounds: Bounds, course: Progress) -> list[dict[str, Any]]:
+    now = time.monotonic()
+    return dig.ask_all(questions, pod, bounds.timeout, now + min(bounds.patience, bounds.budget),
+                       lambda question, result: names.judge(question, result)[0] == PROVEN, last=now + bounds.budget,
+                       done=course.one)
 
 
-def probe_all(tasks: list[Task], bounds: Bounds) -> list[dict[str, Any]]:
+def probe_all(tasks: list[Task], bounds: Bounds, course: Progress | None = None) -> list[dict[str, Any]]:
     """Several cells at a time, all of them within the budget and one deadline.
 
     A change takes its time to arrive in the rules of every node. So what would disprove a promise is asked again, as
     a whole, until it holds or patience ends; the last answers count. Each result says in which round it was got, and
     how many seconds after the start that round began.
     """
-    started = time.monotonic()
+    started, course = time.monotonic(), course or Progress()
     with Threads(bounds.threads) as threads:
         def ask_all(indices: list[int], number: int) -> dict[int, dict[str, Any]]:
             after = round(time.monotonic() - started, 1)
-            asked = threads.map([tasks[index] for index in indices], bounds, started + bounds.budget)
+            asked = threads.map([tasks[index] for index in indices], bounds, started + bounds.budget,
+                                course.one if number == 1 else None)
             return {index: {**result, "round": number, "after": after} for index, result in zip(indices, asked)}
 
         results, number = ask_all(list(range(len(tasks))), 1), 1
@@ -110,6 +116,7 @@ def probe_all(tasks: list[Task], bounds: Bounds) -> list[dict[str, Any]]:
                 break
             time.sleep(PAUSE)
             number += 1
+            course.again(len(broken))
             results.update(ask_all(broken, number))
     return [results[index] for index in range(len(tasks))]
 
@@ -130,10 +137,18 @@ class Threads:
         if self._own is not None:
             os.close(self._own)
 
-    def map(self, tasks: list[Task], bounds: Bounds, end: float) -> list[dict[str, Any]]:
+    def map(self, tasks: list[Task], bounds: Bounds, end: float,
+            done: Callable[[], None] | None = None) -> list[dict[str, Any]]:
         if self._own is None and any(task.network is not None for task in tasks):
             self._own = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        return list(self._pool.map(lambda task: self._probe(task, bounds, end), tasks))
+
+        def one(task: Task) -> dict[str, Any]:
+            result = self._probe(task, bounds, end)
+            if done:
+                done()
+            return result
+
+        return list(self._pool.map(one, tasks))
 
     def _probe(self, task: Task, bounds: Bounds, end: float) -> dict[str, Any]:
         wanted = self._own if task.network is None else task.network

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.module_utils.fairlead.verify import discovery, history
+from ansible.module_utils.fairlead.verify import discovery, history, sample, settings
 from ansible.module_utils.fairlead.verify.clients import INSIDE, OUTSIDE
 from ansible.module_utils.fairlead.verify.findings import CHECKS, DISPROVEN, NONE, PROVEN, UNKNOWN, worst
 from ansible.module_utils.fairlead.verify.promise import PLACES
@@ -12,6 +12,7 @@ from ansible.module_utils.fairlead.verify.words import listed, plain
 WORDS = {PROVEN: "ok", DISPROVEN: "FAIL", UNKNOWN: "unknown"}
 MOST_DETAILS = 20  # failures told in words; all of them are in the JSON
 WIDEST = 400  # characters of a line
+NOT_JUDGED = "not judged"
 
 # What must be equal for two failures to be told as one.
 BY_CHECK = ("node", "check", "verdict")
@@ -22,7 +23,9 @@ Line = dict[str, str]  # text; verdict, which decides the colour
 
 
 def render(report: dict[str, Any]) -> list[Line]:
-    lines = [_line(_service(service)) for service in report["services"]]
+    taken = report.get("sample")
+    lines = [_line(sample.told(taken), UNKNOWN), _line("")] if taken else []
+    lines += [_line(_service(service)) for service in report["services"]]
     lines += [_line(""), *_nodes(report), _line(""), *_clients(report), _line(""), *_discovery(report)]
     groups = grouped(report["failures"])
     for group in groups[:MOST_DETAILS]:
@@ -30,14 +33,19 @@ def render(report: dict[str, Any]) -> list[Line]:
     if len(groups) > MOST_DETAILS:
         lines.append(_line(f"and {len(groups) - MOST_DETAILS} more", DISPROVEN))
     lines += [_line(f"note: {note}", UNKNOWN) for note in report["notes"]]
+    lines += [_line(settings.sentence(node), "" if settings.is_as_wished(node) else UNKNOWN)
+              for node in report.get("settings") or []]
     lines += [_line(sentence) for sentence in history.sentences(report.get("since"))]
     return [*lines, _line(conclusion(report), report["verdict"])]
 
 
 def conclusion(report: dict[str, Any]) -> str:
     nodes = sum(1 for node in report["nodes"] if node["addresses"])
-    return (f"{report['verdict']}: {nodes} nodes, {len(report['clients'])} clients, "
-            f"{len(report['cells'])} cells (client x address x Service port), {report['connections']} connections")
+    taken = report.get("sample")
+    of_all = f" of {taken['of']}" if taken else ""
+    return (f"{report['verdict']}{' (of a sample)' if taken else ''}: {nodes} nodes, {len(report['clients'])} clients, "
+            f"{len(report['cells'])}{of_all} cells (client x address x Service port), "
+            f"{report['connections']} connections")
 
 
 def _service(service: dict[str, Any]) -> str:
@@ -48,8 +56,13 @@ def _service(service: dict[str, Any]) -> str:
 
 
 def checks_shown(report: dict[str, Any]) -> list[str]:
-    """The checks that at least one node has a part in."""
-    return [check for check in CHECKS if any(shown(node["checks"][check]) != "-" for node in report["nodes"])]
+    """The checks that at least one node has a part in, and those that the sample leaves unjudged."""
+    return [check for check in CHECKS if check in unjudged(report)
+            or any(shown(node["checks"][check]) != "-" for node in report["nodes"])]
+
+
+def unjudged(report: dict[str, Any]) -> list[str]:
+    return (report.get("sample") or {}).get("not_judged", [])
 
 
 def _nodes(report: dict[str, Any]) -> list[Line]:
@@ -57,7 +70,7 @@ def _nodes(report: dict[str, Any]) -> list[Line]:
     rows = [(["node", "kernel", "Kubernetes", "mode", *checks], "")]
     for node in report["nodes"]:
         rows.append(([node["name"], node["kernel"], node["kubernetes"], mode(node),
-                      *(shown(node["checks"][check]) for check in checks)],
+                      *(NOT_JUDGED if check in unjudged(report) else shown(node["checks"][check]) for check in checks)],
                      worst(check["verdict"] for check in node["checks"].values())))
     return _aligned(rows)
 

@@ -30,6 +30,31 @@ def test_the_playbooks_report_decides(fairlead, tmp_path, monkeypatch, written, 
     assert fairlead("verify", "--inventory", "/hosts.yml", "--report", report).status == status
 
 
+def test_drift_takes_an_inventory(fairlead, tmp_path, monkeypatch):
+    said = fairlead("verify", "--kubeconfig", tmp_path / "none", "--drift")
+    assert said.status == 2
+    assert "--inventory" in said.err
+    seen = {}
+    monkeypatch.setattr(verify, "_play", lambda inventory, wishes: seen.update(wishes))
+    fairlead("verify", "--inventory", "/hosts.yml", "--drift")
+    assert seen["service_verify_drift"] is True
+
+
+def test_the_depth_goes_to_the_playbook(fairlead, tmp_path, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(verify, "_play", lambda inventory, wishes: seen.update(wishes))
+    fairlead("verify", "--inventory", "/hosts.yml", "--depth", "quick", "--sample", "50", "--seed", "monday")
+    assert {name: seen[f"service_verify_{name}"] for name in ("depth", "sample", "seed")} == {
+        "depth": "quick", "sample": 50, "seed": "monday"}
+
+
+def test_a_sample_of_no_number_of_cells_is_refused(fairlead, tmp_path):
+    """Before any cluster is asked."""
+    said = fairlead("verify", "--kubeconfig", tmp_path / "none", "--depth", "quick", "--sample", "-1")
+    assert said.status == 2
+    assert "service_verify_sample=-1" in said.err
+
+
 def test_the_report_of_an_earlier_run_is_not_taken_for_this_ones(fairlead, tmp_path, monkeypatch):
     report = tmp_path / "verify.json"
     report.write_text('{"verdict": "proven"}')

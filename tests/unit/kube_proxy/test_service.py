@@ -6,7 +6,7 @@ import socket
 import pytest
 from ansible.module_utils.fairlead.command import Commands, Result
 from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.kube_proxy import ask, service, unit
+from ansible.module_utils.fairlead.kube_proxy import ask, compared, service, unit
 from ansible.module_utils.fairlead.kube_proxy.ask import Answer
 from ansible.module_utils.fairlead.kube_proxy.service import Desired, Observed, plan
 from ansible.module_utils.fairlead.plan import Plan, Step
@@ -43,6 +43,33 @@ def test_a_node_in_another_mode_is_left_as_it_is_even_when_its_files_differ():
     assert "node1" in planned.warnings[0]
     assert "iptables" in planned.warnings[0]
     assert "nftables" in planned.warnings[0]
+
+
+WISHED = '# Written by Fairlead\n{"mode": "nftables", "clientConnection": {"qps": 5}, "nodePortAddresses": ["primary"]}'
+FOUND = '# Written by Fairlead\n{"mode": "nftables", "clientConnection": {"qps": 50}, "bindAddress": "::"}'
+
+
+@pytest.mark.parametrize(("have", "differing"), [
+    (observed("nftables", config=WISHED), []),
+    (observed("iptables", config=WISHED), ["kube-proxy mode: nftables, iptables"]),
+    (observed(None, config=WISHED), ["kube-proxy mode: nftables, none answers"]),
+    (observed("nftables", config=WISHED, enabled=False),
+     ["kube-proxy.service: as written by the role, started at boot, not started at boot"]),
+    (observed("nftables", config=WISHED, unit=None),
+     ["kube-proxy.service: as written by the role, started at boot, not there"]),
+    (observed("nftables", config=FOUND), [
+        "/etc/kubernetes/kube-proxy.yaml: bindAddress: kube-proxy's default, ::",
+        "/etc/kubernetes/kube-proxy.yaml: clientConnection.qps: 5, 50",
+        '/etc/kubernetes/kube-proxy.yaml: nodePortAddresses: ["primary"], kube-proxy\'s default']),
+    (observed("nftables", config=None), ["/etc/kubernetes/kube-proxy.yaml: as written by the role, not there"]),
+    (observed("nftables", config="mode: ipvs\n"),
+     ["/etc/kubernetes/kube-proxy.yaml: as written by the role, a text of somebody else's"]),
+])
+def test_mode_unit_and_configuration_beside_their_wishes(have, differing):
+    rows = compared.rows(desired(config=WISHED), have)
+    told = [f"{row['setting']}: {row['wished']}, {row['found']}" for row in rows if row["same"] is not True]
+    assert told == differing
+    assert len(rows) >= 3
 
 
 def test_restart_accepts_the_outage():
