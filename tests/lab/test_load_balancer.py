@@ -15,7 +15,7 @@ from lab_tools import wait_until
 
 CONNECTIONS = Path(__file__).with_name("connections.py")
 SERVICE, RATE = "failover", 4
-BACK_SECONDS = 180  # by then it answers again, or it never will: without memberlist it would take Kubernetes 50 s
+BACK_SECONDS = 180  # memberlist gives a member up within seconds; Kubernetes takes a node for gone after 40 s
 WATCHED_SECONDS = 600
 
 
