@@ -68,6 +68,16 @@ def test_another_node_answers_when_the_announcing_one_loses_power(lab, service):
         lab.pods_answering_at("client1", four, 80, 20)) <= lab.pods())
 
 
+def test_preflight_refuses_a_node_in_ipvs_mode_that_would_answer_too(lab, service):
+    node = next(name for name, mode in lab.nodes.items() if mode == "ipvs")
+    assert lab.playbook("playbooks/preflight.yml").ok
+    without = lab.playbook("playbooks/preflight.yml", "-e", '{"kube_proxy_config": {}}')
+    assert not without.ok
+    said = [line for line in without.output.splitlines() if "kube_proxy_config.ipvs.strictARP" in line]
+    assert said, "the field is not named"
+    assert all(node in line and "metallb-system/lab" in line for line in said), said
+
+
 class Watch:
     """New connections from client1 all the time, and what became of them."""
 
