@@ -20,7 +20,7 @@ SETUP := .venv/.complete
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: lab ## Build the lab, run site.yml on it and show the proof
+demo: lab ## Build the lab, run site.yml on it, show the proof and the walk-through
 	@bin/demo
 
 test: setup ## Pass every test: lint, units, the lab, molecule; ends with a summary
@@ -38,6 +38,9 @@ lab: setup ## Bring the lab up, or adopt the running one (LAB=name KUBE_PROXY=da
 lab-down: setup ## Take the lab down
 	@bin/as-root "make lab-down"
 	@$(PLAY) playbooks/lab_down.yml
+
+load-balancer: lab ## Run MetalLB in layer-2 mode on the lab, after site.yml
+	@$(PLAY) playbooks/load_balancer_up.yml
 
 lab-shell: ## Open a shell on a machine of the lab (ON=client1, node2, ...)
 	@ssh -t -F .lab/$(LAB)/ssh_config $(ON)
@@ -128,6 +131,10 @@ sweep-proof: lab ## Break a native node, then the lab, in every way that the pro
 	@bin/as-root "make sweep-proof"
 	@pytest -v tests/native/test_damage.py
 	@pytest -v tests/proof
+
+sweep-load-balancer: lab ## Services with an address of MetalLB's from every client, and its node powered off (long)
+	@molecule test --scenario-name load_balancer
+	@pytest -v -s tests/lab/test_load_balancer.py
 
 sweep-upstream: lab ## Run Kubernetes' own sig-network tests on the lab after site.yml (LABELS= FOCUS= SKIP=) (long)
 	@$(PLAY) playbooks/e2e_build.yml

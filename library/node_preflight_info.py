@@ -54,6 +54,17 @@ options:
     description: Endpoints of the cluster, for the same.
     type: int
     default: 0
+  config:
+    description: Further fields of kube-proxy's configuration, as role kube_proxy takes them.
+    type: dict
+    default: {}
+  announcers:
+    description:
+      - What answers ARP for addresses of Services, as M(cluster_announcers_info) returns it. Where there is any, a node
+        in ipvs mode needs C(ipvs.strictARP) in O(config), or it would answer too.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Reads only, and loads rules in a network namespace that ends with the program.
@@ -129,6 +140,8 @@ def get_argument_spec():
         "kubeconfig": {"type": "path", "default": "/etc/kubernetes/kube-proxy.kubeconfig"},
         "services": {"type": "int", "default": 0},
         "endpoints": {"type": "int", "default": 0},
+        "config": {"type": "dict", "default": {}},
+        "announcers": {"type": "list", "elements": "str", "default": []},
     }
 
 

@@ -51,6 +51,11 @@ class Lab:
         plain = f"{network}{self._hosts[node]}"
         return plain if family == 4 else f"[{plain}]"
 
+    def node_of(self, mac: str) -> str:
+        """The node whose network card this is; bytes may be written without leading zeros."""
+        written = {f"52:54:00:00:00:{host}": node for node, host in self._hosts.items()}
+        return written[":".join(f"{int(part, 16):02x}" for part in mac.split(":"))]
+
     def machine(self, name: str) -> testinfra.host.Host:
         """A node or client machine over ssh."""
         # One login for many commands: testinfra shares a connection only when it is told where.
@@ -89,8 +94,12 @@ class Lab:
 
     def pods_answering(self, client: str, node: str, port: int, times: int, family: int = 4) -> collections.Counter:
         """How often each pod answered that many new connections from a client machine to one node's port."""
-        address = self.address(node, family).replace("[", "\\[").replace("]", "\\]")  # curl's own ranges use brackets
-        url = f"http://{address}:{port}/hostname?[1-{times}]"
+        return self.pods_answering_at(client, self.address(node, family), port, times)
+
+    def pods_answering_at(self, client: str, address: str, port: int, times: int) -> collections.Counter:
+        """The same at any address, written as in a URL."""
+        escaped = address.replace("[", "\\[").replace("]", "\\]")  # curl's own ranges use brackets
+        url = f"http://{escaped}:{port}/hostname?[1-{times}]"
         # Connection: close makes curl open a new connection for every request.
         result = self.machine(client).run(f"curl -sS --max-time 5 -H 'Connection: close' -w '\\n' '{url}'")
         answers = collections.Counter(result.stdout.split())

@@ -182,6 +182,8 @@ def _service(name: str, node_port: int, target: int, protocol: str) -> dict[str,
             "ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv4", "IPv6"],
             "ports": [{"name": "main", "port": 80, "targetPort": target, "nodePort": node_port, "protocol": protocol}],
             "sessionAffinity": "ClientIP" if name == "probe-stay" else "None"}
+    if spec["type"] == "LoadBalancer":
+        spec["loadBalancerClass"] = "fairlead.dev/test"  # nobody's, so that MetalLB leaves the address to this test
     return {"apiVersion": "v1", "kind": "Service", "spec": spec,
             "metadata": {"name": name, "namespace": NAMESPACE, "labels": {key: value}}}
 

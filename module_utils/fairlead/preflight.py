@@ -7,13 +7,14 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.files import read_text
 from ansible.module_utils.fairlead.kernel_modules_observe import MISSING, Kernel, observe_kernel
 from ansible.module_utils.fairlead.kernel_modules_wanted import wanted
-from ansible.module_utils.fairlead.kube_proxy import ask, cni, features, modes, surroundings
+from ansible.module_utils.fairlead.kube_proxy import announcers, ask, cni, features, modes, surroundings
 from ansible.module_utils.fairlead.kube_proxy.rules import Kernel as Rules
 from ansible.module_utils.fairlead.kube_proxy.surroundings import Surroundings
 
@@ -36,7 +37,12 @@ SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True)
 class Wish:
-    """How kube-proxy is to run on this node. services, endpoints: how many the cluster has, 0 when unknown."""
+    """How kube-proxy is to run on this node.
+
+    services, endpoints: how many the cluster has, 0 when unknown
+    config:     further fields of its configuration
+    announcers: what answers ARP for addresses of Services
+    """
 
     mode: str
     scheduler: str
@@ -46,6 +52,8 @@ class Wish:
     kubeconfig: str
     services: int = 0
     endpoints: int = 0
+    config: dict[str, Any] = field(default_factory=dict)
+    announcers: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -121,7 +129,7 @@ def _file_fault(path: str, access: int) -> str:
 
 
 def judge(wish: Wish, seen: Observed) -> list[Line]:
-    return [*_mode(wish, seen), *_machine(wish, seen), *_kernel(wish, seen),
+    return [*_mode(wish, seen), *_announced(wish), *_machine(wish, seen), *_kernel(wish, seen),
             *(_programs(wish, seen) if wish.deployment == SYSTEMD else []), *_rules(wish, seen),
             *(Line("pod network", WARN, reason) for reason in cni.judge(wish.mode, seen.plugins, seen.running)),
             *(Line(subject, WARN, reason) for subject, reason in surroundings.judge(wish.mode, seen.around))]
@@ -166,6 +174,11 @@ def _mode(wish: Wish, seen: Observed) -> list[Line]:
         return [Line("mode", UNFIT, f"nftables needs kernel 5.13 or later, this is {seen.kernel.release}; "
                                     "boot a newer kernel or set kube_proxy_mode: iptables")]
     return [Line("mode", FIT, f"{wish.mode} with {shown} on kernel {seen.kernel.release}")]
+
+
+def _announced(wish: Wish) -> list[Line]:
+    fault = announcers.fault(wish.mode, wish.config, wish.announcers)
+    return [Line(announcers.FIELD, UNFIT, fault)] if fault else []
 
 
 def _by_release(wish: Wish) -> Line | None:

@@ -61,7 +61,8 @@ async def watch(seconds: float, rate: float, urls: list[str]) -> None:
             await ask(url, opened)
         except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError):
             ok = False
-        print(json.dumps({"url": url, "at": round(began, 2), "ok": ok}), flush=True)
+        took = time.monotonic() - start - began
+        print(json.dumps({"url": url, "at": round(began, 2), "took": round(took, 2), "ok": ok}), flush=True)
         await close(opened)
 
     asked = []

@@ -19,8 +19,13 @@ PINNED = [
     ("kubernetes", "go.etcd.io/etcd/server/v3", LAB["etcd"]),
     ("e2e", "k8s.io/kubernetes", LAB["kubernetes"]),
     ("coredns", "github.com/coredns/coredns", LAB["coredns"]),
+    ("metallb", "go.universe.tf/metallb", LAB["metallb"]),
     *((f"kube_apiserver/{release}", "k8s.io/kubernetes", release) for release in NAMED["lab_parity_versions"]),
 ]
+
+# Modules of our own in place of one that cannot be had. They have no version, and what they need is decided by the
+# module that is built with them.
+STAND_INS = {"metallb/frr-k8s": ("metallb", "github.com/metallb/frr-k8s")}
 
 
 def of_module(place: str, pattern: re.Pattern[str]) -> dict[str, str]:
@@ -44,7 +49,15 @@ def test_the_staging_modules_are_those_of_the_same_release(place: str, version: 
 
 def test_every_module_is_held_and_builds_with_the_named_go() -> None:
     places = {str(file.parent.relative_to(FILES)) for file in FILES.rglob("go.mod")}
-    assert places == {place for place, _, _ in PINNED}
+    assert places == {place for place, _, _ in PINNED} | STAND_INS.keys()
     for place in places:
         text = (FILES / place / "go.mod").read_text(encoding="utf-8")
         assert re.search(r"^go (\d+\.\d+)", text, re.MULTILINE)[1] == LAB["go"]
+
+
+@pytest.mark.parametrize(("stand_in", "user", "module"), [(place, *of) for place, of in STAND_INS.items()])
+def test_a_stand_in_is_used_and_changes_no_version(stand_in: str, user: str, module: str) -> None:
+    text = (FILES / user / "go.mod").read_text(encoding="utf-8")
+    assert f"replace {module} => ./{Path(stand_in).relative_to(user)}" in text
+    asked = of_module(stand_in, REQUIRED)
+    assert asked.items() <= of_module(user, REQUIRED).items()

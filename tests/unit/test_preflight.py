@@ -18,9 +18,9 @@ CASES = yaml.safe_load((Path(__file__).parent / "cases/preflight/nodes.yml").rea
 NFT = "nftables v1.1.3 (Commodore Bullmoose #4)\n"
 
 
-def wish(mode="iptables", version="1.37.2", deployment="systemd"):
+def wish(mode="iptables", version="1.37.2", deployment="systemd", **more):
     return preflight.Wish(mode, "rr", version, deployment, "/usr/local/bin/kube-proxy",
-                          "/etc/kubernetes/kube-proxy.kubeconfig")
+                          "/etc/kubernetes/kube-proxy.kubeconfig", **more)
 
 
 def seen(case, mode, deployment):
@@ -38,7 +38,8 @@ def seen(case, mode, deployment):
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_lines(case):
     mode, deployment = case.get("mode", "iptables"), case.get("deployment", "systemd")
-    lines = preflight.judge(wish(mode, case.get("version", "1.37.2"), deployment), seen(case, mode, deployment))
+    more = {name: case[name] for name in ("config", "announcers") if name in case}
+    lines = preflight.judge(wish(mode, case.get("version", "1.37.2"), deployment, **more), seen(case, mode, deployment))
     wrong = [line for line in lines if line.verdict != preflight.FIT]
     wanted = case.get("lines", [])
     assert [(line.subject, line.verdict) for line in wrong] == [(row[0], row[1]) for row in wanted]

@@ -29,6 +29,8 @@ STATES = ("passed", "failed", "skipped by itself")
 def main() -> int:
     place = ROOT / ".lab" / os.environ.get("FAIRLEAD_LAB", "lab")
     programs = json.loads((ROOT / ".lab" / "e2e.json").read_text(encoding="utf-8"))
+    nodes = len(subprocess.run([place / "bin" / "kubectl", "--kubeconfig", place / "kubeconfig", "get", "nodes", "-o", "name"],
+                               check=True, capture_output=True, text=True).stdout.split())
     shutil.rmtree(REPORTS, ignore_errors=True)
     REPORTS.mkdir(parents=True)
     deadline = int(os.environ.get("DEADLINE", "7200"))
@@ -36,7 +38,7 @@ def main() -> int:
             f"-label-filter={os.environ.get('LABELS') or LABELS}",
             *(f"-{name.lower()}={os.environ[name]}" for name in ("FOCUS", "SKIP") if os.environ.get(name)),
             programs["e2e"], "--", f"--kubeconfig={place}/kubeconfig", f"--kubectl-path={place}/bin/kubectl",
-            "--provider=skeleton", f"--report-dir={REPORTS}"]
+            "--provider=skeleton", f"--num-nodes={nodes}", f"--report-dir={REPORTS}"]
     print(f"upstream's tests run; what they say as they go: {REPORTS}/log", flush=True)
     with open(REPORTS / "log", "w", encoding="utf-8") as out:
         status = subprocess.run(argv, cwd=REPORTS, stdout=out, stderr=subprocess.STDOUT, check=False,

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from itertools import combinations
 from typing import Any
 
@@ -180,10 +181,31 @@ def node_port(lab: Lab) -> None:
 
 
 def load_balancer(lab: Lab) -> None:
-    """LoadBalancer: bare metal needs one of its own, and this lab has none; such a Service stays pending."""
+    """LoadBalancer: bare metal needs one of its own, without which the Service stays pending (make load-balancer)."""
     lab.make(service("balanced", type="LoadBalancer", selector={"app": "myapp"}))
+    if "namespace/metallb-system" not in lab.kubectl("get", "namespace", "metallb-system", "--ignore-not-found",
+                                                     "--output=name", show=False):
+        lab.kubectl("get", "service", "balanced")
+        must(not lab.get("service", "balanced")["status"]["loadBalancer"], "it was given an address")
+        return
+    lab.wait("an address from MetalLB", 60, lambda: lab.get("service", "balanced")["status"]["loadBalancer"])
     lab.kubectl("get", "service", "balanced")
-    must(not lab.get("service", "balanced")["status"]["loadBalancer"], "it was given an address")
+    lab.kubectl("get", "ipaddresspools", "--namespace=metallb-system")
+    address = lab.get("service", "balanced")["status"]["loadBalancer"]["ingress"][0]["ip"]
+    due = names(pods_of(lab))
+    lab.wait("its first answer", 60, lambda: set(answers(lab, "client1", address, 80, 1)) & due)
+    reaches_all(lab, "client1", address, 80, due)
+    _announced_by_a_node(lab, address)
+
+
+def _announced_by_a_node(lab: Lab, address: str) -> None:
+    """client1 asked who has the address, and its neighbour table says whose network card answered."""
+    said = lab.on("client1", "ip", "neigh", "show", address)
+    cards = {node: {link["address"] for link in json.loads(lab.on(node, "ip", "-json", "link", show=False))
+                    if "address" in link} for node in nodes(lab)}
+    found = [node for node, own in cards.items() if own & set(said.split())]
+    must(len(found) == 1, f"the neighbour entry is of none of the nodes' network cards: {cards}")
+    print(f"    {found[0]} announces {address}")
 
 
 def affinity(lab: Lab) -> None:

@@ -67,7 +67,7 @@ class Cluster:
         except (ValueError, KeyError, TypeError):
             reason = f"HTTP status {status}"
         remedy = {401: "name a kubeconfig whose credentials are valid",
-                  403: "let its user list nodes, Services and EndpointSlices",
+                  403: "let its user list nodes, Services, EndpointSlices and, beside MetalLB, L2Advertisements",
                   400: "correct the label selector"}.get(status, "look at the API server's log")
         return FairleadError(self._host + path, f"the API server refuses: {reason}".rstrip("."), remedy)
 
