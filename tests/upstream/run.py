@@ -29,8 +29,8 @@ STATES = ("passed", "failed", "skipped by itself")
 def main() -> int:
     place = ROOT / ".lab" / os.environ.get("FAIRLEAD_LAB", "lab")
     programs = json.loads((ROOT / ".lab" / "e2e.json").read_text(encoding="utf-8"))
-    nodes = len(subprocess.run([place / "bin" / "kubectl", "--kubeconfig", place / "kubeconfig", "get", "nodes", "-o", "name"],
-                               check=True, capture_output=True, text=True).stdout.split())
+    asked = [place / "bin" / "kubectl", "--kubeconfig", place / "kubeconfig", "get", "nodes", "--output", "name"]
+    nodes = len(subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split())
     shutil.rmtree(REPORTS, ignore_errors=True)
     REPORTS.mkdir(parents=True)
     deadline = int(os.environ.get("DEADLINE", "7200"))
