@@ -60,7 +60,7 @@ options:
     default: {}
   announcers:
     description:
-      - What answers ARP for addresses of Services, as M(cluster_announcers_info) returns it. Where there is any, a node
+      - What answers ARP for addresses of Services, as M(cluster_preflight_info) returns it. Where there is any, a node
         in ipvs mode needs C(ipvs.strictARP) in O(config), or it would answer too.
     type: list
     elements: str

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: cluster_size_info
-short_description: Count what kube-proxy writes rules for
+module: cluster_preflight_info
+short_description: What preflight has to know of the cluster before it looks at a node
 description:
   - Counts the ports of Services that have a cluster address, and the endpoints behind them.
+  - Lists the L2Advertisements of MetalLB, by which it answers ARP for addresses of Services in the node network. Other
+    load balancers in layer-2 mode are not recognised.
   - Runs on the control node.
 version_added: "0.1.0"
 author:
@@ -30,8 +32,8 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Count Services and endpoints
-  cluster_size_info:
+- name: Count Services and endpoints, and find what answers ARP for Services
+  cluster_preflight_info:
   delegate_to: localhost
 """
 
@@ -46,10 +48,17 @@ endpoints:
   returned: success
   type: int
   sample: 4000
+announcers:
+  description: What answers ARP for addresses of Services, for people; empty when nothing does.
+  returned: success
+  type: list
+  elements: str
+  sample: [MetalLB's L2Advertisement metallb-system/lab]
 """
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.kube_proxy import announcers
 from ansible.module_utils.fairlead.kube_proxy.cluster_size import count
 from ansible.module_utils.fairlead.verify.cluster import Cluster
 
@@ -64,9 +73,10 @@ def main():
         cluster = Cluster(module.params["kubeconfig"], module.params["context"])
         services, endpoints = count(cluster.items("/api/v1/services"),
                                     cluster.items("/apis/discovery.k8s.io/v1/endpointslices"))
+        announced = announcers.found(cluster.get)
     except FairleadError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, services=services, endpoints=endpoints)
+    module.exit_json(changed=False, services=services, endpoints=endpoints, announcers=announced)
 
 
 if __name__ == "__main__":
