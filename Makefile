@@ -20,7 +20,7 @@ SETUP := .venv/.complete
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: lab ## Build the lab, run site.yml on it and show the proof
+demo: lab ## Build the lab, run site.yml on it, show the proof and the walk-through
 	@bin/demo
 
 test: setup ## Pass every test: lint, units, the lab, molecule; ends with a summary
