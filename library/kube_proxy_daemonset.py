@@ -10,8 +10,10 @@ short_description: Prepare kube-proxy's pods, in a mode of its own for every nod
 description:
   - Takes over what kubeadm runs, with one DaemonSet and one immutable ConfigMap for each mode, named by their content.
     A label of the node chooses.
-  - Moves no node. It returns the nodes that are to move, and kube_proxy_daemonset_move moves one of them.
-  - A node that serves in another mode than asked is left where it is, with a warning, unless O(mode_change=restart).
+  - Moves no node. It returns the nodes that are to move. M(kube_proxy_daemonset_move) moves one of them, or
+    M(kube_proxy_daemonset_change) where it is to be live.
+  - A node that serves in another mode than asked is left where it is, with a warning, unless O(mode_change) says
+    otherwise.
   - Runs on the control node.
 version_added: "0.1.0"
 author:
@@ -40,10 +42,17 @@ options:
     type: bool
     default: false
   mode_change:
-    description: What to do with a node that serves in another mode. V(restart) loses new connections for seconds.
+    description: What to do with a node that serves in another mode. V(restart) loses new connections for seconds,
+      V(live) loses none (M(kube_proxy_daemonset_change)).
     type: str
-    choices: [refuse, restart]
+    choices: [refuse, restart, live]
     default: refuse
+  unfinished:
+    description: Nodes on which a live change was left, for instance by a power cut. It is taken up again whatever
+      O(mode_change) says.
+    type: list
+    elements: str
+    default: []
   kubernetes_version:
     description: Release of kube-proxy, such as V(1.37.2).
     type: str
@@ -101,7 +110,8 @@ due:
   returned: success
   type: list
   elements: dict
-  sample: [{node: node1, label: nftables-3f9c01d2aa, mode: nftables, label_before: "", mode_before: iptables}]
+  sample: [{node: node1, label: nftables-3f9c01d2aa, mode: nftables, label_before: "", mode_before: iptables,
+            live: false}]
 plan:
   description: The steps, or the sentence that says why there are none.
   returned: success
@@ -131,7 +141,9 @@ def get_argument_spec():
         "after_moves": {"type": "bool", "default": False},
         "nodes": {"type": "dict", "required": True},
         "serving": {"type": "dict", "required": True},
-        "mode_change": {"type": "str", "choices": [service.REFUSE, service.RESTART], "default": service.REFUSE},
+        "mode_change": {"type": "str", "choices": [service.REFUSE, service.RESTART, service.LIVE],
+                        "default": service.REFUSE},
+        "unfinished": {"type": "list", "elements": "str", "default": []},
         "kubernetes_version": {"type": "str", "required": True},
         "cluster_cidrs": {"type": "list", "elements": "str", "default": []},
         "node_port_addresses": {"type": "list", "elements": "str", "default": []},
@@ -154,14 +166,16 @@ def desired_of(params, predicting):
             extra=params["config"], conntrack_owner=params["conntrack_owner"]), "daemonset")
         warnings += config.check(configs[mode], params["kubernetes_version"])
     return daemonset.Desired(params["nodes"], params["serving"], configs, params["mode_change"],
-                             clean_up=params["after_moves"], assume_moved=predicting, warnings=tuple(warnings))
+                             clean_up=params["after_moves"], assume_moved=predicting, warnings=tuple(warnings),
+                             unfinished=tuple(params["unfinished"]))
 
 
 def returning(params, observed, predicting):
     """The way back: every node in the mode of kubeadm's own configuration."""
     mode = daemonset.kubeadm_mode(observed.kubeadm_config, params["kubernetes_version"])
     return daemonset.Desired(dict.fromkeys(params["nodes"], mode), params["serving"], {}, params["mode_change"],
-                             returning=True, clean_up=params["after_moves"], assume_moved=predicting)
+                             returning=True, clean_up=params["after_moves"], assume_moved=predicting,
+                             unfinished=tuple(params["unfinished"]))
 
 
 def run(module):

@@ -68,7 +68,7 @@ applied:
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.fairlead.converge import converge
 from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.kube_proxy import daemonset
+from ansible.module_utils.fairlead.kube_proxy import daemonset_node
 from ansible.module_utils.fairlead.kube_proxy.daemonset_api import Cluster
 
 
@@ -89,9 +89,9 @@ def main():
         converge(
             module,
             observe=lambda: cluster.proxies(node),
-            plan=lambda observed: daemonset.plan_move(node, label, *observed),
+            plan=lambda observed: daemonset_node.plan_move(node, label, *observed),
             apply=lambda _step: cluster.move(node, label),
-            report=lambda observed: {"daemon_set": daemonset.name_of(observed[0])},
+            report=lambda observed: {"daemon_set": daemonset_node.name_of(observed[0])},
         )
     except FairleadError as error:
         module.fail_json(msg=str(error), applied=[])

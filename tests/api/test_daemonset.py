@@ -14,8 +14,8 @@ import threading
 import time
 
 import pytest
-from ansible.module_utils.fairlead.kube_proxy import daemonset
-from ansible.module_utils.fairlead.kube_proxy.daemonset_api import Cluster, is_proxy
+from ansible.module_utils.fairlead.kube_proxy import daemonset, daemonset_node
+from ansible.module_utils.fairlead.kube_proxy.daemonset_api import Cluster
 from kubernetes import client, config
 from lab_tools import wait_until
 
@@ -162,6 +162,6 @@ def test_three_nodes_three_places_and_back(server, cluster, kubelets):
 
 
 def test_only_kube_proxys_daemon_sets_count():
-    assert is_proxy("kube-proxy")
-    assert is_proxy("kube-proxy-nftables-1")
-    assert not is_proxy("kube-proxyless")
+    assert daemonset_node.is_proxy("kube-proxy")
+    assert daemonset_node.is_proxy("kube-proxy-nftables-1")
+    assert not daemonset_node.is_proxy("kube-proxyless")

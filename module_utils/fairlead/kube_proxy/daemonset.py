@@ -16,13 +16,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.fairlead.errors import FairleadError
+from ansible.module_utils.fairlead.kube_proxy.daemonset_node import KUBEADM, LABEL, NAMESPACE, NOBODY, name_of
 from ansible.module_utils.fairlead.kube_proxy.modes import NFTABLES_DEFAULT, release
-from ansible.module_utils.fairlead.kube_proxy.service import RESTART, pending_warning
+from ansible.module_utils.fairlead.kube_proxy.service import LIVE, REFUSE, pending_warning
 from ansible.module_utils.fairlead.plan import Plan, Step
 
-NAMESPACE, KUBEADM = "kube-system", "kube-proxy"
-LABEL = "fairlead.dev/kube-proxy-mode"
-NOBODY = "none"  # the label's value while a node is between two DaemonSets
 BEFORE = "fairlead.dev/before"  # annotation on kubeadm's DaemonSet: what of it we replaced, as JSON
 MANAGED = {"app.kubernetes.io/managed-by": "fairlead"}
 MOUNTED_KUBECONFIG = "/var/lib/kube-proxy/kubeconfig.conf"  # where kubeadm's pod finds its own
@@ -35,6 +33,7 @@ class Desired:
     returning: every node goes back to kubeadm's own DaemonSet; nodes then holds the mode of kubeadm's configuration
     clean_up: this is the call after the moves
     assume_moved: plan as if every due move had been made. For check mode only: what a node uses is never removed
+    unfinished: nodes on which a live change was left; they move again, whatever mode_change says
     """
 
     nodes: dict[str, str]
@@ -45,28 +44,34 @@ class Desired:
     clean_up: bool = False
     assume_moved: bool = False
     warnings: tuple[str, ...] = ()
+    unfinished: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Observed:
-    """kubeadm's two objects, our objects by name, and the nodes' labels; all as the API's JSON."""
+    """kubeadm's two objects, our objects by name, and the nodes' labels; all as the API's JSON.
+
+    ways_back: labels to which a live change that is under way, or was left, may bring its node back
+    """
 
     kubeadm: dict[str, Any] | None
     kubeadm_config: dict[str, Any] | None
     config_maps: dict[str, dict[str, Any]] = field(default_factory=dict)
     daemon_sets: dict[str, dict[str, Any]] = field(default_factory=dict)
     labels: dict[str, str | None] = field(default_factory=dict)
+    ways_back: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Move:
-    """One node from one DaemonSet to another; a label of "" is kubeadm's own."""
+    """One node from one DaemonSet to another; a label of "" is kubeadm's own. live: under the bridge."""
 
     node: str
     label: str
     mode: str
     label_before: str
     mode_before: str
+    live: bool = False
 
 
 def plan(desired: Desired, observed: Observed) -> Plan:
@@ -90,7 +95,8 @@ def plan(desired: Desired, observed: Observed) -> Plan:
     if desired.assume_moved:
         labels = set(_after(observed.labels, moves)) - {""}
     if desired.clean_up or not moves:
-        kept = {*map(name_of, labels), *(one["metadata"]["name"] for _map, one in wanted.values())}
+        kept = {*map(name_of, (*labels, *observed.ways_back)),
+                *(one["metadata"]["name"] for _map, one in wanted.values())}
         steps += _removals(observed, kept)
         if desired.returning and not labels and BEFORE in _annotations(observed.kubeadm):
             steps.append(Step("restore", f"DaemonSet {KUBEADM}", before=f"runs on nodes without {LABEL}",
@@ -104,9 +110,13 @@ def due(desired: Desired, observed: Observed) -> list[Move]:
     moves = []
     for node, mode in sorted(desired.nodes.items()):
         label, before = _label_for(node, desired, observed), observed.labels[node] or ""
-        if label != before and not _refused(desired, node):
+        left = node in desired.unfinished
+        if left or (label != before and not _refused(desired, node)):
             back = "" if before == NOBODY else before  # a run that was killed between two DaemonSets
-            moves.append(Move(node, label, mode, back, desired.serving.get(node, NOBODY)))
+            serving = desired.serving.get(node, NOBODY)
+            # In the same mode no rule is ever missing, and where nothing serves there is nothing to lose.
+            live = left or (desired.mode_change == LIVE and serving not in (NOBODY, mode))
+            moves.append(Move(node, label, mode, back, serving, live))
     return moves
 
 
@@ -114,18 +124,6 @@ def pending(desired: Desired, observed: Observed) -> list[str]:
     """A warning for each node that is left where it is."""
     return [pending_warning(node, desired.serving[node], mode) for node, mode in sorted(desired.nodes.items())
             if _label_for(node, desired, observed) != (observed.labels[node] or "") and _refused(desired, node)]
-
-
-def plan_move(node: str, label: str, label_before: str, pods: dict[str, bool]) -> Plan:
-    """pods: DaemonSet -> whether its pod runs on the node."""
-    if label == label_before and pods == {name_of(label): True}:
-        return Plan(unchanged=f"{node} runs the pod of {name_of(label)}")
-    return Plan((Step("move", f"node {node}", before=" ".join(sorted(pods)) or "no kube-proxy", after=name_of(label)),))
-
-
-def name_of(label: str) -> str:
-    """The DaemonSet that serves nodes with this label; "" is no label."""
-    return f"{KUBEADM}-{label}" if label else KUBEADM
 
 
 def place(mode: str, text: str, observed: Observed) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -206,7 +204,8 @@ def _label_for(node: str, desired: Desired, observed: Observed) -> str:
 
 
 def _refused(desired: Desired, node: str) -> bool:
-    return desired.serving.get(node, NOBODY) not in (NOBODY, desired.nodes[node]) and desired.mode_change != RESTART
+    return (desired.serving.get(node, NOBODY) not in (NOBODY, desired.nodes[node]) and desired.mode_change == REFUSE
+            and node not in desired.unfinished)
 
 
 def _after(labels: dict[str, str | None], moves: list[Move]) -> list[str]:

@@ -7,8 +7,9 @@ from typing import Any
 
 from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.kube_proxy import daemonset
-from ansible.module_utils.fairlead.kube_proxy.daemonset import KUBEADM, LABEL, NAMESPACE, NOBODY, Observed
+from ansible.module_utils.fairlead.kube_proxy import daemonset, daemonset_node
+from ansible.module_utils.fairlead.kube_proxy.daemonset import Observed
+from ansible.module_utils.fairlead.kube_proxy.daemonset_node import KUBEADM, LABEL, NAMESPACE, NOBODY, label_of
 from ansible.module_utils.fairlead.plan import Step
 
 POLL_SECONDS = 1.0
@@ -38,7 +39,9 @@ class Cluster:
         nodes = self._named(self._core.list_node)
         return Observed(
             kubeadm=daemon_sets.get(KUBEADM), kubeadm_config=config_maps.get(KUBEADM), config_maps=config_maps,
-            daemon_sets=daemon_sets, labels={name: _label_of(node) for name, node in nodes.items()})
+            daemon_sets=daemon_sets, labels={name: label_of(node) for name, node in nodes.items()},
+            ways_back=tuple(sorted(back for node in nodes.values()
+                                   for back in [daemonset_node.way_back_of(node)] if back)))
 
     def apply(self, step: Step) -> None:
         """One step of daemonset.plan()."""
@@ -64,18 +67,32 @@ class Cluster:
 
     def proxies(self, node: str) -> tuple[str, dict[str, bool]]:
         """(label of the node, DaemonSet -> whether its pod's container runs there)."""
-        labels = {name: _label_of(one) for name, one in self._named(self._core.list_node).items()}
+        labels = {name: label_of(one) for name, one in self._named(self._core.list_node).items()}
         if node not in labels:
             raise FairleadError("node", "the cluster has no Node object of this name",
                                 "name the host of the inventory as the cluster names its node", node)
         pods = self._items(self._core.list_namespaced_pod, NAMESPACE, field_selector=f"spec.nodeName={node}")
-        return labels[node] or "", {owner["name"]: _runs(pod) for pod in pods
-                                    for owner in pod["metadata"].get("ownerReferences", [])
-                                    if owner["kind"] == "DaemonSet" and is_proxy(owner["name"])}
+        return labels[node] or "", daemonset_node.proxies(pods)
+
+    def token(self, seconds: int) -> str:
+        """A token of the account that kube-proxy's pods have, bound to no pod: one that is bound ends with its pod."""
+        kubeadm = self.observe().kubeadm
+        account = kubeadm["spec"]["template"]["spec"].get("serviceAccountName", "default") if kubeadm else KUBEADM
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+                "spec": {"expirationSeconds": seconds}}
+        try:
+            answer = self._core.create_namespaced_service_account_token(
+                account, NAMESPACE, body, _preload_content=False, _request_timeout=15)
+            return json.loads(answer.data)["status"]["token"]
+        except self._failure as error:
+            raise self._refused(f"ServiceAccount {account}", error) from error
+        except self._unreachable as error:
+            raise FairleadError("kubeconfig", f"the API server cannot be reached: {error}",
+                                "look whether it runs and the address is right") from error
 
     def move(self, node: str, label: str) -> None:
         """Old pod away, then new pod: never two proxies on a node. The rules stay in the kernel meanwhile."""
-        name = daemonset.name_of(label)
+        name = daemonset_node.name_of(label)
         try:
             self._label(node, NOBODY)
             self._wait(f"the old pod of kube-proxy on {node} to end", lambda: not self.proxies(node)[1],
@@ -119,19 +136,6 @@ class Cluster:
     def _refused(self, target: str, error: Any) -> FairleadError:
         return FairleadError(target, f"was refused by the API server: {error.reason}: {_message(error)}",
                              "use a kubeconfig that may change kube-system and nodes")
-
-
-def is_proxy(daemon_set: str) -> bool:
-    return daemon_set == KUBEADM or daemon_set.startswith(f"{KUBEADM}-")
-
-
-def _label_of(node: dict[str, Any]) -> str | None:
-    return node["metadata"].get("labels", {}).get(LABEL)
-
-
-def _runs(pod: dict[str, Any]) -> bool:
-    statuses = pod["status"].get("containerStatuses", [])
-    return bool(statuses) and all("running" in status["state"] for status in statuses)
 
 
 def _message(error: Any) -> str:

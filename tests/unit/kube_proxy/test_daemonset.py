@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.kube_proxy import daemonset
-from ansible.module_utils.fairlead.kube_proxy.daemonset import BEFORE, LABEL, Desired, Observed, due, plan
+from ansible.module_utils.fairlead.kube_proxy import daemonset, daemonset_node
+from ansible.module_utils.fairlead.kube_proxy.daemonset import BEFORE, Desired, Observed, due, plan
+from ansible.module_utils.fairlead.kube_proxy.daemonset_node import LABEL
 
 # The shape of what kubeadm 1.37 prints; only what the planner reads.
 KUBEADM = {"metadata": {"name": "kube-proxy"},
@@ -197,9 +198,51 @@ def test_what_is_missing_is_named(changes, words):
         plan(desired({}), fresh(**changes))
 
 
+def test_live_is_for_another_mode_alone():
+    have = done(desired({"n1": "nftables", "n2": "iptables"}), fresh())
+    serving = {"n1": "iptables", "n2": "iptables"}
+    other = replace(desired(serving, "live"), configs={"nftables": "c", "iptables": "d"})
+    assert [(move.node, move.live) for move in due(other, have)] == [("n1", True), ("n2", False)]
+    assert plan(other, have).warnings == ()
+    assert [move.live for move in due(desired({"n1": "none"}, "live"), fresh())] == [False, False]
+
+
+def test_a_change_that_was_left_is_due_even_where_the_label_says_that_it_is_done():
+    wish = desired({"n1": "nftables", "n2": "iptables"})
+    have = done(wish, fresh())
+    assert due(wish, have) == []
+    assert [(move.node, move.live) for move in due(replace(wish, unfinished=("n1",)), have)] == [("n1", True)]
+    # Whatever mode answers now: old, new, or none.
+    for serving in ("iptables", "none"):
+        left = desired({"n1": serving, "n2": "iptables"}, unfinished=("n1",))
+        assert [(move.node, move.live) for move in due(left, have)] == [("n1", True)]
+        assert plan(left, have).warnings == ()
+
+
+def test_where_a_change_may_go_back_to_is_kept():
+    have = done(desired({"n1": "nftables", "n2": "iptables"}), fresh())
+    label = have.labels["n1"]
+    moved = replace(have, labels={**have.labels, "n1": have.labels["n2"]})
+    wish = Desired({"n2": "iptables"}, {"n2": "iptables"}, {"iptables": "b"}, "refuse")
+    assert [step.action for step in plan(wish, moved).steps] == ["remove", "remove"]
+    assert plan(wish, replace(moved, ways_back=(label,))).steps == ()
+
+
+def test_what_the_pods_of_a_node_say():
+    owner = {"kind": "DaemonSet", "name": "kube-proxy-a-1"}
+    running = {"containerStatuses": [{"state": {"running": {}}}]}
+    pods = [{"metadata": {"ownerReferences": [owner]}, "status": running},
+            {"metadata": {"ownerReferences": [{"kind": "DaemonSet", "name": "cni"}]}, "status": running},
+            {"metadata": {}, "status": running}]
+    assert daemonset_node.proxies(pods) == {"kube-proxy-a-1": True}
+    assert daemonset_node.proxies([{**pods[0], "status": {}}]) == {"kube-proxy-a-1": False}
+    for status in ({"containerStatuses": [{"state": {"waiting": {}}}]}, {"containerStatuses": []}):
+        assert daemonset_node.proxies([{**pods[0], "status": status}]) == {"kube-proxy-a-1": False}
+
+
 def test_a_move_is_due_until_exactly_the_labels_pod_runs():
-    assert daemonset.plan_move("n1", "a-1", "a-1", {"kube-proxy-a-1": True}).steps == ()
-    assert daemonset.plan_move("n1", "", "", {"kube-proxy": True}).steps == ()
+    assert daemonset_node.plan_move("n1", "a-1", "a-1", {"kube-proxy-a-1": True}).steps == ()
+    assert daemonset_node.plan_move("n1", "", "", {"kube-proxy": True}).steps == ()
     for label, pods in (("", {"kube-proxy": True}), ("a-1", {"kube-proxy-a-1": False}),
                         ("a-1", {"kube-proxy-a-1": True, "kube-proxy": True})):
-        assert daemonset.plan_move("n1", "a-1", label, pods).steps
+        assert daemonset_node.plan_move("n1", "a-1", label, pods).steps
