@@ -19,33 +19,34 @@ from ansible.module_utils.fairlead import files
 from ansible.module_utils.fairlead.bridge import layout, node, table
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.kube_proxy import ask, inspect_node, leftovers, rules, unit
+from ansible.module_utils.fairlead.kube_proxy import ask, inspect_node, leftovers, rules
 from ansible.module_utils.fairlead.mode_change import (
     affinity,
     handover,
     ipvs,
-    kubeconfig,
     memory,
     objects,
     own_sources,
     proof,
     reconcile,
+    token_file,
+    ways,
 )
 from ansible.module_utils.fairlead.mode_change.follow import Bridge
 from ansible.module_utils.fairlead.mode_change.journal import BACK, DONE, STUCK, Journal
 
 PAUSE_SECONDS = 5.0  # between two attempts to get back to the old mode
 ATTEMPTS = 60
-STOP_SECONDS = 60.0
 PATIENCE_SECONDS = 5.0  # somebody who only looks holds the lock for a moment
 
 
 class Change:
-    """request: from, to (modes), old, new (texts of the configuration file), path, node, kubeconfig, families, configz
-    (what the old kube-proxy ran with), timeout (seconds for a first sync), resumed (an earlier guard was killed)."""
+    """request: from, to (modes), old, new (their places, as in ways.Way), node, families, configz (what the old
+    kube-proxy ran with), timeout (seconds for a first sync), resumed (an earlier guard was killed); and what
+    start.request() says of the way."""
 
-    def __init__(self, request: dict[str, Any], journal: Journal, commands: Commands) -> None:
-        self._state, self._journal, self._commands = request, journal, commands
+    def __init__(self, request: dict[str, Any], way: ways.Way, journal: Journal, commands: Commands) -> None:
+        self._state, self._way, self._journal, self._commands = request, way, journal, commands
         self._facts: node.NodeFacts | None = None
         self._bridge: Bridge | None = None
         self._aborted = ""
@@ -65,7 +66,8 @@ class Change:
         except FairleadError as error:
             if self._facts and not self._state.get("resumed"):  # the old mode serves: no bridge is needed
                 self._commands.run(["nft", "-f", "-"], stdin=table.remove(self._facts.families))
-            self._end(BACK, f"nothing was changed: {error}")
+            # A change that was left is not undone by this: the next run must find it still open.
+            self._end(STUCK if self._state.get("resumed") else BACK, f"nothing was changed: {error}")
             return
         try:
             self._switch(self._state["from"], self._state["to"], self._state["new"])
@@ -78,7 +80,8 @@ class Change:
 
     def _observe(self) -> None:
         self._phase("observe", f"from {self._state['from']} to {self._state['to']} mode")
-        access = kubeconfig.read(self._state["kubeconfig"])
+        access = self._way.access()
+        self._way.try_out()
         found = objects.get(access, f"/api/v1/nodes/{self._state['node']}")
         addresses = inspect_node.node_addresses(self._commands)
         facts = node.facts(self._state["from"], self._state["configz"], found, addresses)
@@ -91,9 +94,8 @@ class Change:
 
     def _is_there(self) -> bool:
         """Whether a change that was left had only its last phases before it, or a boot has completed it."""
-        running, text = ask.ask().mode, files.read_text(self._state["path"])
-        return bool(self._state.get("resumed")) and running == self._state["to"] and text == self._state["new"] and (
-            not self._bridge.present())
+        return bool(self._state.get("resumed")) and ask.ask().mode == self._state["to"] and (
+            self._way.is_at(self._state["new"])) and not self._bridge.present()
 
     def _bring_bridge(self) -> None:
         bridge = self._bridge
@@ -112,17 +114,16 @@ class Change:
         if routes:
             self._journal.say(f"the node asks {routes} Service addresses with its own address from now on")
 
-    def _switch(self, old: str, new: str, text: str) -> None:
+    def _switch(self, old: str, new: str, place: str) -> None:
         """kube-proxy stopped, configured and started; the bridge out once its rules are proven."""
         self._phase("stop", old)
-        self._systemctl("stop")
+        self._way.stop(self._check)
         self._hand_over()
-        self._phase("configure", self._state["path"])
-        if files.read_text(self._state["path"]) != text:
-            files.write_text(self._state["path"], text)
+        self._phase("configure")
+        self._way.configure(place)
         self._phase("start", new)
         started = time.time()
-        self._systemctl("start")
+        self._way.start(place, self._check)
         self._phase("prove", new)
         wanted = proof.Wanted(new, self._facts.families, lambda: dict(self._bridge.parts), started)
         took = proof.wait(wanted, self._state["timeout"], self._commands, self._check)
@@ -183,7 +184,7 @@ class Change:
                 self._journal.say(waiting)
         except (FairleadError, OSError) as error:
             return f"the mode is changed, but phase {self._state['phase']} failed: {error}"
-        return ""
+        return self._way.finish()
 
     def _go_back(self, reason: str) -> None:
         """The old mode again, under the bridge that is still there; until it serves."""
@@ -196,7 +197,7 @@ class Change:
                     self._bridge.load(self._clients)
                 self._switch(self._state["to"], old, self._state["old"])
                 own_sources.give_back(self._sources, self._commands)
-                self._end(BACK, reason)
+                self._end(BACK, "; ".join(filter(None, (reason, self._way.finish()))))
                 return
             except Exception as error:  # noqa: BLE001 - the bridge serves meanwhile; try again
                 self._journal.say(f"not yet back: {error}")
@@ -209,9 +210,6 @@ class Change:
     def _check(self) -> None:
         if self._aborted:
             raise FairleadError("mode change", self._aborted, "run it again when the cause is gone")
-
-    def _systemctl(self, verb: str) -> None:
-        self._commands.check(["systemctl", verb, unit.NAME], timeout=STOP_SECONDS)
 
     def _phase(self, name: str, text: str = "") -> None:
         self._check()
@@ -230,7 +228,8 @@ def main() -> None:
     """The guard's process: python3 guard.zip PLACE."""
     journal = Journal(sys.argv[1])
     descriptor = journal.take(PATIENCE_SECONDS)
-    change = Change({**journal.read(), **journal.test_words()}, journal, Commands())
+    request, commands = {**journal.read(), **journal.test_words()}, Commands()
+    change = Change(request, ways.of(request, token_file.take(), commands), journal, commands)
     signal.signal(signal.SIGTERM, change.abort)
     try:
         change.run()

@@ -33,6 +33,11 @@ class Journal:
         text = files.read_text(f"{self._place}/state.json")
         return json.loads(text) if text else None
 
+    def left(self) -> dict[str, Any] | None:
+        """The state of a change whose guard is at work, was killed, or could not get back; None when all is ended."""
+        state = self.read()
+        return state if state and state["outcome"] in (OPEN, STUCK) else None
+
     def test_words(self) -> dict[str, Any]:
         """What only tests tell the guard, once: `pauses` (phase -> seconds, to have time for a fault), and
         `without_bridge`, with which a change loses connections."""

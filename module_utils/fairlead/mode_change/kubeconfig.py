@@ -1,4 +1,4 @@
-"""kube-proxy's own credentials, read on the node with the standard library alone."""
+"""Credentials that are on the node, read with the standard library alone."""
 from __future__ import annotations
 
 import base64
@@ -20,13 +20,14 @@ _LINE = re.compile(r"^\s*(?:-\s+)?\"?([A-Za-z-]+)\"?:\s*[\"']?([^\"'\s]+)[\"']?\
 @dataclass(frozen=True)
 class Access:
     """Where the API server is and how to be let in; `trust` holds certificates, the token is read at each request,
-    since tokens in files are renewed."""
+    since tokens in files are renewed. whose: whom the API server then sees, for messages."""
 
     host: str
     port: int
     trust: ssl.SSLContext
     token: str = ""
     token_file: str = ""
+    whose: str = "kube-proxy's user (ClusterRole system:node-proxier)"
 
     def headers(self) -> dict[str, str]:
         token = self.token
@@ -36,21 +37,24 @@ class Access:
         return {"Accept": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
 
 
-def read(path: str) -> Access:
-    """Raises FairleadError when the file cannot be used."""
+def read(path: str, variable: str = "kube_proxy_kubeconfig", whose: str = Access.whose) -> Access:
+    """variable: of the role, which names this file. Raises FairleadError when the file cannot be used."""
     try:
-        with open(path, encoding="utf-8") as stream:
-            found = values(stream.read())
-        parts = urlsplit(found["server"])
-        trust = ssl.create_default_context(
-            cafile=_place(found.get("certificate-authority"), path),
-            cadata=_decoded(found.get("certificate-authority-data")))
+        found = _values_of(path)
+        host, port, trust = _server(found, path)
         _present(trust, found, path)
-        return Access(parts.hostname or "", parts.port or 443, trust, found.get("token", ""),
-                      _place(found.get("tokenFile"), path) or "")
+        return Access(host, port, trust, found.get("token", ""), _place(found.get("tokenFile"), path) or "", whose)
     except (OSError, KeyError, ValueError) as error:
-        raise FairleadError(path, f"cannot be used to reach the API server: {error!r}",
-                            "name a kubeconfig with one cluster and one user in kube_proxy_kubeconfig") from error
+        raise _useless(path, variable, error) from error
+
+
+def with_token(path: str, token: str, variable: str) -> Access:
+    """The same API server, and this token in place of the file's user: a certificate beside it would win."""
+    try:
+        host, port, trust = _server(_values_of(path), path)
+        return Access(host, port, trust, token)
+    except (OSError, KeyError, ValueError) as error:
+        raise _useless(path, variable, error) from error
 
 
 def values(text: str) -> dict[str, str]:
@@ -72,6 +76,23 @@ def values(text: str) -> dict[str, str]:
                 raise ValueError(f"{key} is there more than once")
             found[key] = value
     return found
+
+
+def _values_of(path: str) -> dict[str, str]:
+    with open(path, encoding="utf-8") as stream:
+        return values(stream.read())
+
+
+def _server(found: dict[str, str], path: str) -> tuple[str, int, ssl.SSLContext]:
+    parts = urlsplit(found["server"])
+    trust = ssl.create_default_context(cafile=_place(found.get("certificate-authority"), path),
+                                       cadata=_decoded(found.get("certificate-authority-data")))
+    return parts.hostname or "", parts.port or 443, trust
+
+
+def _useless(path: str, variable: str, error: Exception) -> FairleadError:
+    return FairleadError(path, f"cannot be used to reach the API server: {error!r}",
+                         f"name a kubeconfig with one cluster and one user in {variable}")
 
 
 def _present(trust: ssl.SSLContext, found: dict[str, str], path: str) -> None:

@@ -1,4 +1,4 @@
-"""The Services and EndpointSlices of the cluster as they change, read on the node with kube-proxy's credentials."""
+"""The API server, asked from the node: Services and EndpointSlices as they change, and the Node itself."""
 from __future__ import annotations
 
 import http.client
@@ -14,6 +14,7 @@ from ansible.module_utils.fairlead.mode_change.kubeconfig import Access
 
 SERVICES, SLICES = "/api/v1/services", "/apis/discovery.k8s.io/v1/endpointslices"
 REQUEST_SECONDS = 20.0
+MERGE = "application/merge-patch+json"
 WATCH_SECONDS = 240  # then the API server ends the answer and the watch is renewed
 PAUSE_SECONDS = 1.0
 Object = dict[str, Any]
@@ -25,20 +26,30 @@ class Expired(Exception):
 
 def get(access: Access, path: str, **query: str) -> Object:
     """One object or list; FairleadError when the API server refuses or cannot be reached."""
+    return _ask(access, "GET", _with(path, query))
+
+
+def patch(access: Access, path: str, change: Object, **query: str) -> Object:
+    """The object after a merge patch, in which None removes; errors as in get()."""
+    return _ask(access, "PATCH", _with(path, query), json.dumps(change))
+
+
+def _ask(access: Access, method: str, path: str, body: str | None = None) -> Object:
     connection = _connection(access, REQUEST_SECONDS)
+    headers = {**access.headers(), **({"Content-Type": MERGE} if body else {})}
     try:
-        connection.request("GET", _with(path, query), headers=access.headers())
+        connection.request(method, path, body, headers)
         answer = connection.getresponse()
-        body = json.loads(answer.read())
+        found = json.loads(answer.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise FairleadError(f"https://{access.host}:{access.port}", f"the API server gives no answer: {error}",
                             "look at the network between this node and the API server") from error
     finally:
         connection.close()
     if answer.status != 200:
-        raise FairleadError(path, f"the API server refuses: {body.get('message', answer.status)}",
-                            "let kube-proxy's user get this (ClusterRole system:node-proxier)")
-    return body
+        raise FairleadError(path, f"the API server refuses: {found.get('message', answer.status)}",
+                            f"let {access.whose} {method.lower()} this")
+    return found
 
 
 class Watch(threading.Thread):

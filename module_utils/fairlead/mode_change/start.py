@@ -15,8 +15,8 @@ from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.kube_proxy import ask, inspect_node, leftovers, rules
 from ansible.module_utils.fairlead.kube_proxy.modes import MODES
-from ansible.module_utils.fairlead.mode_change import guard
-from ansible.module_utils.fairlead.mode_change.journal import BACK, DONE, OPEN, PLACE, STUCK, Journal
+from ansible.module_utils.fairlead.mode_change import guard, token_file, ways
+from ansible.module_utils.fairlead.mode_change.journal import BACK, DONE, OPEN, PLACE, Journal
 
 OURS = "ansible.module_utils.fairlead"
 UNIT = "fairlead-mode-change"
@@ -27,13 +27,19 @@ MAIN = f"from {OURS}.mode_change.guard import main\nmain()\n"
 NODEST_KERNEL = (5, 9)  # since then IPVS lets go of connections at once when their server is removed
 
 
-def request(*, running: str, mode: str, old: str, new: str, path: str, node: str, kubeconfig: str,
-            timeout: float) -> dict[str, Any]:
-    """Everything that the guard has to know. running: the mode that answers now, "" for none; the other words as in
+def request(*, running: str, mode: str, old: str, new: str, node: str, kubeconfig: str, timeout: float,
+            way: str = ways.SYSTEMD, path: str = "") -> dict[str, Any]:
+    """Everything that the guard has to know. running: the mode that answers now, "" for none; kubeconfig: kube-proxy's,
+    or kubelet's where kube-proxy is a pod; path: of the configuration file, under systemd; the other words as in
     guard.Change. Goes on from a change that was not ended. Raises FairleadError for what it cannot do."""
     earlier = unfinished()
-    asked = {"to": mode, "new": new, "path": path, "node": node, "kubeconfig": kubeconfig, "timeout": timeout}
+    asked = {"to": mode, "new": new, "node": node, "kubeconfig": kubeconfig, "timeout": timeout, "way": way,
+             "path": path}
     if earlier:
+        began = earlier.get("way", ways.SYSTEMD)
+        if began != way:
+            raise FairleadError("kube_proxy_deployment", f"a live change was left unfinished in the {began} way",
+                                f"run the role once with {began}, which completes it", way)
         return {**{key: earlier[key] for key in ("from", "old", "configz", "families")}, **asked, "resumed": True}
     check(running, mode)
     config = guard.configz()
@@ -81,22 +87,30 @@ def unfinished(place: str = PLACE) -> dict[str, Any] | None:
     Raises FairleadError while a guard is at work: kube-proxy may be stopped just now, and is not to be started.
     """
     journal = Journal(place)
-    state = journal.read()
-    if state is None or state["outcome"] not in (OPEN, STUCK):
+    state = journal.left()
+    if state is None:
         return None
     os.close(journal.take(LOOK_SECONDS))
     return state
 
 
-def change(wished: dict[str, Any], commands: Commands, place: str = PLACE) -> dict[str, Any]:
-    """Run the change to its end; the journal's state. Raises FairleadError when the node is not in the new mode."""
+def change(wished: dict[str, Any], commands: Commands, place: str = PLACE, token: str = "") -> dict[str, Any]:
+    """Run the change to its end; the journal's state. Raises FairleadError when the node is not in the new mode.
+
+    token: as in ways.of()
+    """
     journal = Journal(place)
     os.makedirs(place, mode=0o700, exist_ok=True)
     os.close(journal.take())
     journal.begin(wished)
     bundle(f"{place}/guard.zip")
-    _launch([sys.executable, f"{place}/guard.zip", place], commands)
-    state = _wait(journal, 2 * wished["timeout"] + SPARE_SECONDS)
+    try:
+        if token:
+            token_file.leave(token)
+        _launch([sys.executable, f"{place}/guard.zip", place], commands)
+        state = _wait(journal, 2 * wished["timeout"] * ways.WAITS[wished["way"]] + SPARE_SECONDS)
+    finally:
+        token_file.take()  # of a guard that was killed before it took it
     if state["outcome"] == DONE:
         return state
     remedy = ("remove the cause and run again" if state["outcome"] == BACK else
