@@ -89,6 +89,16 @@ syncs:
   returned: success
   type: dict
   sample: {IPv4: "2026-11-24T08:15:02Z", IPv6: "2026-11-24T08:15:02Z"}
+unfinished_change:
+  description: Phase in which a live change of the mode was left by a guard that was killed, or is now; empty for none.
+  returned: success
+  type: str
+  sample: prove
+change_under_way:
+  description: Whether a guard is at work at this moment.
+  returned: success
+  type: bool
+  sample: false
 tools:
   description: What of kube-proxy's stands there by family and tool; C(ipvs) counts its virtual servers.
   returned: success
@@ -120,6 +130,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.kube_proxy import ask, distribution, inspect_node, modes, unit
+from ansible.module_utils.fairlead.mode_change.journal import Journal
 
 
 def get_argument_spec():
@@ -151,10 +162,13 @@ def main():
             ask.wait_until_serving(params["wait_for_mode"], params["families"], params["timeout"])
         answer = ask.ask()
         metrics = ask.get(ask.METRICS_PORT, "/metrics")[1] if answer.mode else ""
+        journal = Journal()
+        left = journal.left()
         found = inspect_node.inspect(answer.mode or "", params["path"], commands)
         module.exit_json(
             changed=False, mode=answer.mode or "none", version=ask.version(metrics), syncs=ask.last_syncs(metrics),
             deployment=deployment(answer.mode, commands), healthy=answer.healthy, last_updated=answer.last_updated,
+            unfinished_change=left["phase"] if left else "", change_under_way=bool(left) and journal.busy(),
             **asdict(found))
     except FairleadError as error:
         module.fail_json(msg=str(error))

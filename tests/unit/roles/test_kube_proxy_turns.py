@@ -33,17 +33,24 @@ if name in ("kube_proxy", "kube_proxy_arguments") and args["restarts"] == "hold"
 if name in ("kube_proxy", "kube_proxy_arguments") and args["restarts"] == "now":
     result = {{"changed": True, "failed": args["node"] in plan["bad"], "msg": "did not serve. The node went back"}}
 if name == "kube_proxy_info":
-    result["mode"], result["deployment"] = "iptables", plan["deployment"]
+    result.update(mode="iptables", deployment=plan["deployment"], **plan["change"])
     if args.get("wait_for_mode") == "nftables" and plan["bad"]:
         result = {{"failed": True, "msg": "did not serve in nftables mode"}}
 if name == "kube_proxy_daemonset":
     result["due"] = [] if args.get("after_moves") else [
-        {{"node": node, "label": "nftables-1", "mode": "nftables", "label_before": "", "mode_before": "iptables"}}
+        {{"node": node, "label": "nftables-1", "mode": "nftables", "label_before": "", "mode_before": "iptables",
+          "live": args["mode_change"] == "live" or node in args["unfinished"]}}
         for node in plan["due"]]
+if name == "kube_proxy_token":
+    result["token"] = "the-token-itself"
+if name == "kube_proxy_daemonset_change":
+    assert args["token"] == "the-token-itself"
+    result = {{"changed": True, "failed": args["node"] in plan["bad"], "msg": "rolled back"}}
 print(json.dumps(result))
 '''
 MODULES = ("kube_proxy", "kube_proxy_arguments", "kube_proxy_leftovers", "kube_proxy_info", "kube_proxy_daemonset",
-           "kube_proxy_daemonset_move")
+           "kube_proxy_daemonset_move", "kube_proxy_daemonset_change", "kube_proxy_token")
+NO_CHANGE = {"unfinished_change": "", "change_under_way": False}
 
 
 @pytest.fixture
@@ -55,10 +62,12 @@ def run(tmp_path):
         (tmp_path / "library" / f"{name}.py").write_text(text)
     variables = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     (tmp_path / "hosts.json").write_text(json.dumps({"all": {"hosts": dict.fromkeys(NODES, variables)}}))
-    (tmp_path / "play.json").write_text(json.dumps([{"hosts": "all", "gather_facts": False, "roles": ["kube_proxy"]}]))
 
-    def call(deployment, due, bad=(), check=False, runs="other", **more):
-        (tmp_path / "plan.json").write_text(json.dumps({"due": list(due), "bad": list(bad), "deployment": runs}))
+    def call(deployment, due, bad=(), *, check=False, runs="other", serial=None, change=NO_CHANGE, **more):
+        (tmp_path / "plan.json").write_text(json.dumps(
+            {"due": list(due), "bad": list(bad), "deployment": runs, "change": change}))
+        play = {"hosts": "all", "gather_facts": False, "roles": ["kube_proxy"], "serial": serial or "100%"}
+        (tmp_path / "play.json").write_text(json.dumps([play]))
         (tmp_path / "calls").write_text("")
         wish = json.dumps({"kube_proxy_deployment": deployment, "kube_proxy_kubernetes_version": "1.37.2",
                            "kube_proxy_cluster_cidrs": ["10.244.0.0/16"], **more})
@@ -123,6 +132,48 @@ def test_a_pod_that_does_not_serve_is_moved_back_and_ends_the_run(run):
     assert "n1 did not serve in nftables mode and went back to iptables mode" in output
     assert calls[4:] == ["kube_proxy_daemonset_move n1 nftables-1", "kube_proxy_info nftables",
                          "kube_proxy_daemonset_move n1", "kube_proxy_info iptables"]
+
+
+def test_live_changes_are_made_on_the_node_and_take_turns(run):
+    status, output, calls = run("daemonset", due=("n1", "n2"), kube_proxy_mode_change="live")
+    assert status == 0, output
+    assert calls[3:] == [
+        "kube_proxy_daemonset fairlead",
+        "kube_proxy_token", "kube_proxy_daemonset_change n1 nftables-1",
+        "kube_proxy_token", "kube_proxy_daemonset_change n2 nftables-1",
+        "kube_proxy_daemonset fairlead True"]
+    assert "the-token-itself" not in output
+
+
+def test_a_live_change_that_fails_ends_the_run_and_removes_nothing(run):
+    status, output, calls = run("daemonset", due=("n1", "n2"), bad=("n1",), kube_proxy_mode_change="live")
+    assert status != 0
+    assert "rolled back" in output
+    assert "the-token-itself" not in output
+    assert calls[4:] == ["kube_proxy_token", "kube_proxy_daemonset_change n1 nftables-1"]
+
+
+def test_a_change_that_was_left_is_taken_up_whatever_is_said(run):
+    left = {"unfinished_change": "prove", "change_under_way": False}
+    status, output, calls = run("daemonset", due=("n1",), change=left, kube_proxy_mode_change="refuse")
+    assert status == 0, output
+    assert calls[4:6] == ["kube_proxy_token", "kube_proxy_daemonset_change n1 nftables-1"]
+
+
+def test_a_change_that_is_under_way_is_left_alone(run):
+    status, output, calls = run("daemonset", due=NODES, change={"unfinished_change": "prove", "change_under_way": True})
+    assert status != 0
+    assert "under way, in phase prove" in output
+    assert calls == ["kube_proxy_info"] * 3
+
+
+@pytest.mark.parametrize(("deployment", "first"), [
+    ("daemonset", ["kube_proxy_info", "kube_proxy_daemonset fairlead", "kube_proxy_daemonset_move n1 nftables-1"]),
+    ("systemd", ["kube_proxy n1 hold", "kube_proxy n1 now"])])
+def test_one_node_after_the_other_under_serial(run, deployment, first):
+    status, output, calls = run(deployment, due=("n1",), serial=1)
+    assert status == 0, output
+    assert calls[:len(first)] == first
 
 
 def test_the_way_back_asks_for_kubeadms_objects(run):
