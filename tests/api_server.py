@@ -30,6 +30,8 @@ from ansible.module_utils.fairlead.lab import pki  # noqa: E402
 START_SECONDS = 90.0
 REQUEST_SECONDS = 30.0
 CACHE = Path("/var/cache/fairlead")  # lab_artifacts_cache
+ADMIN, KUBE_PROXY, KUBELET = "admin", "system:kube-proxy", "system:node:node1"
+USERS = {ADMIN: "system:masters", KUBE_PROXY: "", KUBELET: "system:nodes"}  # with their group
 STOP_SECONDS = 3.0  # the data is thrown away, so nobody waits for an API server that drains
 
 
@@ -56,7 +58,7 @@ class ApiServer:
         self._programs, self._cidrs, self._flags = (etcd, kube_apiserver), service_cidrs, flags
         self._address = address
         self._dir = Path(tempfile.mkdtemp(prefix="fairlead-api-"))  # mode 0700
-        self._token, self._proxy_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        self._tokens = {user: secrets.token_urlsafe(32) for user in USERS}
         self._running: list[subprocess.Popen[bytes]] = []
         self._connection: http.client.HTTPSConnection | None = None
         self.port = 0
@@ -90,7 +92,7 @@ class ApiServer:
                 ) -> tuple[int, dict[str, Any]]:
         """Status and answer. body: text of this kind, or what JSON is made of."""
         text = body if body is None or kind != "application/json" else json.dumps(body)
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind}
+        headers = {"Authorization": f"Bearer {self._tokens[ADMIN]}", "Content-Type": kind}
         for attempt in (1, 2):  # the server may have closed a connection that was idle
             try:
                 if self._connection is None:
@@ -113,18 +115,22 @@ class ApiServer:
     def go_on(self) -> None:
         self._running[-1].send_signal(signal.SIGCONT)
 
-    def kubeconfig(self, path: Path, *, kube_proxy: bool = False) -> Path:
-        """A kubeconfig for other clients, written with mode 0600: an administrator's, or kube-proxy's."""
+    def kubeconfig(self, path: Path, user: str = ADMIN) -> Path:
+        """A kubeconfig for other clients, written with mode 0600; of one of USERS."""
         authority = base64.b64encode((self._dir / "ca.crt").read_bytes()).decode()
         path.touch(mode=0o600)
         path.write_text(json.dumps({
             "apiVersion": "v1", "kind": "Config", "current-context": "test",
             "clusters": [{"name": "test", "cluster": {"server": f"https://{self._address}:{self.port}",
                                                       "certificate-authority-data": authority}}],
-            "users": [{"name": "test", "user": {"token": self._proxy_token if kube_proxy else self._token}}],
+            "users": [{"name": "test", "user": {"token": self._tokens[user]}}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
         }), encoding="utf-8")
         return path
+
+    def authority(self) -> str:
+        """The certificate that its own is judged by."""
+        return (self._dir / "ca.crt").read_text(encoding="utf-8")
 
     def _start(self, etcd: Path, kube_apiserver: Path) -> None:
         client, peer, self.port = _free_ports(3)
@@ -152,8 +158,8 @@ class ApiServer:
         ca_certificate, ca_key = pki.self_signed("fairlead-test")
         accounts = pki.new_key()
         texts = {"ca.crt": ca_certificate, "accounts.key": pki.key_text(accounts),
-                 "accounts.pub": pki.public_text(accounts), "tokens": f'{self._token},admin,admin,"system:masters"\n'
-                                                      f"{self._proxy_token},system:kube-proxy,kube-proxy\n"}
+                 "accounts.pub": pki.public_text(accounts), "tokens": "".join(
+                     f"{self._tokens[user]},{user},{user}{group and f',{group}'}\n" for user, group in USERS.items())}
         names = sorted({"127.0.0.1", self._address})
         for name in ("api", "etcd"):
             texts[f"{name}.crt"], texts[f"{name}.key"] = pki.issue(

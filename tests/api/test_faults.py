@@ -59,7 +59,7 @@ class Between:
 
     def forward(self, request, body):
         upstream = self._server._connect()
-        headers = {"Authorization": f"Bearer {self._server._token}", "Accept": "application/json"}
+        headers = {"Authorization": f"Bearer {self._server._tokens['admin']}", "Accept": "application/json"}
         if request.headers.get("Content-Type"):
             headers["Content-Type"] = request.headers["Content-Type"]
         upstream.request(request.command, request.path, body or None, headers)

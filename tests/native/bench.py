@@ -53,9 +53,10 @@ ROUTER = {"net.ipv4.ip_forward": "1", "net.ipv6.conf.all.forwarding": "1", "net.
 class Bench:
     """api: the API server; requests with `request`. Everything it makes is gone afterwards."""
 
-    def __init__(self, service_ranges: tuple[str, ...] = SERVICE_RANGES) -> None:
+    def __init__(self, service_ranges: tuple[str, ...] = SERVICE_RANGES, flags: tuple[str, ...] = ()) -> None:
+        """flags: more of them for the API server."""
         self._stack = contextlib.ExitStack()
-        self._ranges = service_ranges
+        self._ranges, self._flags = service_ranges, flags
         self._first = 0  # the node's first process
 
     def __enter__(self) -> Bench:
@@ -67,7 +68,8 @@ class Bench:
             stack.enter_context(namespaces.inside("control"))
             builds = newest("kubernetes-*")
             self.api = stack.enter_context(api_server.ApiServer(
-                builds / "etcd", builds / "kube-apiserver", ",".join(self._ranges), address=CONTROL))
+                builds / "etcd", builds / "kube-apiserver", ",".join(self._ranges), self._flags,
+                address=CONTROL))
             self._first = self._boot(stack, builds)
             self._start(stack, [sys.executable, str(HERE / "backends.py"), str(os.getpid()), *PODS])
             self._nodes()
@@ -170,6 +172,10 @@ class Bench:
         place.touch(mode=mode)
         place.write_text(text, encoding="utf-8")
 
+    def kubeconfig(self, path: str, user: str) -> None:
+        """A kubeconfig on the node."""
+        self.api.kubeconfig(Path(f"/proc/{self._first}/root{path}"), user)
+
     def copy(self, source: Path, path: str) -> None:
         """A file of this machine onto the node."""
         shutil.copy(source, f"/proc/{self._first}/root{path}")
@@ -208,7 +214,7 @@ class Bench:
         children = Path(f"/proc/{started}/task/{started}/children").read_text(encoding="utf-8").split()
         self._first = int(children[0])
         kubeconfig = Path(f"/proc/{self._first}/root/etc/kubernetes/kube-proxy.kubeconfig")
-        self.api.kubeconfig(kubeconfig, kube_proxy=True)
+        self.api.kubeconfig(kubeconfig, api_server.KUBE_PROXY)
         return self._first
 
     def _start(self, stack: contextlib.ExitStack, argv: list[str]) -> int:

@@ -59,8 +59,8 @@ def test_a_node_whose_kernel_lacks_the_mode_is_refused(bench, play):
     assert bench.on_node("nft", "list", "tables").count("fairlead") == 0
 
 
-def test_pods_are_refused_at_once(bench, play):
-    status, said = play("nftables", "--extra-vars", "kube_proxy_deployment=daemonset")
+def test_what_cannot_be_changed_live_is_refused_at_once(bench, play):
+    status, said = play("nftables", "--extra-vars", "kube_proxy_deployment=kubeadm")
     assert status != 0
-    assert "a live change is for kube_proxy_deployment systemd, not daemonset" in " ".join(said.split())
+    assert "a live change is for kube_proxy_deployment systemd or daemonset, not kubeadm" in " ".join(said.split())
     assert bench.on_node("nft", "list", "tables").count("fairlead") == 0

@@ -1,0 +1,232 @@
+"""A live node whose kube-proxy is a pod changes its mode under load and loses nothing; by the real playbooks.
+
+Real: API server with NodeRestriction, DaemonSet controller, kubeadm's objects, credentials, kube-proxy, kernel. Stood
+in for: scheduler, kubelet and containers (pods.py), systemd (systemctl.py). iptables and nftables modes.
+"""
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.fairlead.probe.summary import summarize
+from bench import Bench
+from pods import FLAGS, KUBELETS, Pods
+from traffic import Traffic, flows, services
+
+from playbooks import Playbooks
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for network namespaces")
+RATE, KEPT = 25, 12
+PLACE = "/var/lib/fairlead/mode-change"
+DEADLINE = 120.0
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    with Bench(flags=FLAGS) as bench, Pods(bench, tmp_path_factory.mktemp("pods")) as pods:
+        bench.apply(*services())
+        bench.wait_for_sync("iptables")
+        assert pods.started == ["kube-proxy"]  # kubeadm's own
+        yield bench, pods
+
+
+@pytest.fixture
+def run(made, tmp_path):
+    """A playbook with a wished mode; (status, output)."""
+    _bench, pods = made
+    runs = Playbooks(made[0], tmp_path)
+    wish = {"kube_proxy_deployment": "daemonset", "kube_proxy_control_kubeconfig": str(pods.kubeconfig),
+            "kube_proxy_kubelet_kubeconfig": KUBELETS, "kube_proxy_leftovers": "remove"}
+    pods.refused.clear()
+    return lambda playbook, mode, *words, **more: runs.run(
+        playbook, mode, "--extra-vars", json.dumps({**wish, **more}), *words)
+
+
+@pytest.fixture
+def role(tmp_path):
+    """The role alone, without change_mode.yml's way back; nodes.yml has roles that a namespace node cannot have."""
+    path = tmp_path / "role.yml"
+    path.write_text(json.dumps([{"hosts": "nodes", "gather_facts": False, "roles": ["kube_proxy"]}]))
+    return path
+
+
+@pytest.fixture
+def bench(made, run):
+    """In iptables mode, in a DaemonSet of ours, with nothing left of an earlier test."""
+    status, said = run("change_mode.yml", "iptables")
+    assert status == 0, said
+    settled(made, "iptables")
+    return made[0]
+
+
+@pytest.fixture
+def load(bench):
+    with Traffic(flows(bench, RATE, KEPT)) as traffic:
+        time.sleep(2.0)
+
+        def seen():
+            time.sleep(2.0)
+            return summarize(traffic.results())
+
+        yield seen
+
+
+def settled(made, mode):
+    bench, pods = made
+    assert pods.label().startswith(f"{mode}-"), pods.label()
+    assert "fairlead" not in "".join(pods.annotations())
+    bench.wait_for_sync(mode)
+    assert len(proxies(bench)) == 1
+    assert "fairlead" not in bench.on_node("nft", "list", "tables")
+    assert "fairlead" not in bench.on_node("ls", "/run")  # the token
+
+
+def proxies(bench):
+    return bench.on_node("sh", "-c", "pgrep -x kube-proxy || true").split()
+
+
+def nothing_lost(summary):
+    assert summary.new > RATE
+    assert summary.established == KEPT
+    assert (summary.failed, summary.broken, summary.moved) == (0, 0, 0), summary
+
+
+def state(bench):
+    try:
+        return json.loads(bench.read(f"{PLACE}/state.json"))
+    except FileNotFoundError:
+        return {}
+
+
+def pause(bench, phases):
+    bench.write(f"{PLACE}/test.json", json.dumps({"pauses": phases}))
+    return state(bench).get("begun", 0.0)
+
+
+def wait_for_phase(bench, name, earlier):
+    deadline = time.monotonic() + DEADLINE
+    while True:
+        found = state(bench)
+        if found.get("begun", 0) > earlier and found["phase"] == name:
+            return
+        assert time.monotonic() < deadline, f"the change did not come to phase {name}: {found}"
+        time.sleep(0.05)
+
+
+def guard(bench):
+    """The guard, as the node numbers it."""
+    return bench.on_node("pgrep", "-f", "guard.zip").split()[0]
+
+
+def test_there_and_back(made, run, bench, load):
+    before = proxies(bench)
+    status, said = run("change_mode.yml", "nftables", "--check", "--diff")
+    assert status == 0, said
+    assert "in nftables mode" in said
+    assert proxies(bench) == before
+    for playbook, mode in (("change_mode.yml", "nftables"), ("rollback.yml", "iptables")):
+        status, said = run(playbook, mode if playbook == "change_mode.yml" else "", "-vvv")
+        assert status == 0, said
+        settled(made, mode)
+        held = bench.read(f"{PLACE}/state.json") + bench.read(f"{PLACE}/journal.log") + said
+        assert "eyJ" not in held  # how each such token begins
+        status, said = run("change_mode.yml", mode)
+        assert status == 0, said
+        assert "changed=0" in said
+    nothing_lost(load())
+
+
+@pytest.mark.parametrize("fault", ["stop, nftables", "start, iptables", "prove, nftables", "prove, iptables"])
+def test_a_guard_that_is_killed_and_the_next_run(made, run, role, load, fault):
+    bench, (phase, wished) = made[0], fault.split(", ")
+    earlier = pause(bench, {phase: 4})
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(
+        run(str(role), "nftables", kube_proxy_mode_change="live")))
+    thread.start()
+    wait_for_phase(bench, phase, earlier)
+    bench.on_node("kill", "-KILL", guard(bench))
+    thread.join(DEADLINE)
+    assert "not completed" in answers[0][1], answers
+    time.sleep(1.0)
+    assert "fairlead-bridge" in bench.on_node("nft", "list", "tables")
+    status, said = run(str(role), wished, kube_proxy_mode_change="refuse")
+    assert status == 0, said
+    settled(made, wished)
+    nothing_lost(load())
+
+
+def test_pods_that_never_run_bring_the_node_back(made, run, bench, load):
+    made[1].refused.add("nftables")
+    status, said = run("change_mode.yml", "nftables", kube_proxy_timeout=15)
+    assert status != 0
+    assert "waited 15 s for the pod of kube-proxy-nftables-" in " ".join(said.split()), said
+    assert "node1 is in iptables mode again" in said
+    settled(made, "iptables")
+    nothing_lost(load())
+
+
+def test_a_control_node_that_is_lost(made, run, bench, load):
+    """Its processes end while the old pod ends; nobody but the guard goes on."""
+    earlier = pause(bench, {"stop": 3})
+    thread = threading.Thread(target=lambda: run("change_mode.yml", "nftables"))
+    thread.start()
+    wait_for_phase(bench, "stop", earlier)
+    for each in playbooks_of_this_process():
+        os.kill(each, signal.SIGKILL)
+    thread.join(DEADLINE)
+    deadline = time.monotonic() + DEADLINE
+    while state(bench)["outcome"] == "open":
+        assert time.monotonic() < deadline, state(bench)
+        time.sleep(0.2)
+    assert state(bench)["outcome"] == "done"
+    settled(made, "nftables")
+    nothing_lost(load())
+
+
+def test_an_api_server_that_is_lost_meanwhile(made, run, bench, load):
+    """Neither label nor pod can change then; the bridge serves until it is back."""
+    earlier = pause(bench, {"stop": 1})
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(run("change_mode.yml", "nftables")))
+    thread.start()
+    wait_for_phase(bench, "stop", earlier)
+    bench.api.pause()
+    try:
+        time.sleep(12.0)
+        assert "fairlead-bridge" in bench.on_node("nft", "list", "tables")
+    finally:
+        bench.api.go_on()
+    thread.join(DEADLINE)
+    assert answers[0][0] == 0, answers
+    settled(made, "nftables")
+    nothing_lost(load())
+
+
+def test_a_node_that_may_not_change_its_label_is_left_as_it_is(made, run, bench, load):
+    before = proxies(bench)
+    status, said = run("change_mode.yml", "nftables",
+                       kube_proxy_kubelet_kubeconfig="/etc/kubernetes/kube-proxy.kubeconfig")
+    assert status != 0
+    assert "nothing was changed" in " ".join(said.split()), said
+    assert proxies(bench) == before
+    nothing_lost(load())
+
+
+def playbooks_of_this_process():
+    """The ansible-playbook that this process runs, and what that runs, by parent."""
+    listed = subprocess.run(["ps", "-e", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    rows = [row for row in (line.split(None, 2) for line in listed.splitlines()) if len(row) == 3]
+    found, parents = [], {os.getpid()}
+    while parents:
+        children = {int(pid) for pid, parent, args in rows if int(parent) in parents
+                    and (parents != {os.getpid()} or "ansible-playbook" in args)}
+        found += children
+        parents = children
+    return [each for each in found if Path(f"/proc/{each}").exists()]
