@@ -113,9 +113,13 @@ sweep-userspace: lab ## kube-proxy 1.20.2 built from Debian's source, in userspa
 	@pytest -v tests/native/test_userspace_mode.py
 	@pytest -v tests/lab/test_userspace.py
 
-sweep-change: lab ## Change a node out of ipvs and back, and again with a fault in every phase (PHASES=) (long)
+sweep-change: lab ## Change a node out of ipvs and back, and again with faults (PHASES= KUBE_PROXY=) (long)
+ifeq ($(KUBE_PROXY),daemonset)
+	@pytest -v -s tests/lab/test_change_daemonset.py
+else
 	@molecule test --scenario-name change_mode
 	@pytest -v -s tests/lab/test_change_back.py tests/lab/test_change_faults.py
+endif
 
 sweep-preflight: lab ## Give a node each defect that preflight knows, for real, and look for its line (long)
 	@pytest -v tests/lab/test_preflight.py

@@ -28,7 +28,7 @@ ADDED = {"modules"}  # a module that the other mode loaded stays, as kernel_modu
 @pytest.fixture(scope="module")
 def services(lab):
     if lab.daemonset:
-        pytest.skip("systemd only: the guard starts and stops a unit")
+        pytest.skip("systemd only; a lab with pods has tests/lab/test_change_daemonset.py")
     allow_ipvs(lab, NODE)
     with Services(lab) as made:
         assert lab.playbook("playbooks/change_mode.yml", "--limit", NODE).ok

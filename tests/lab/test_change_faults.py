@@ -28,7 +28,7 @@ OUTCOMES: list[str] = []
 @pytest.fixture(scope="module")
 def services(lab):
     if lab.daemonset:
-        pytest.skip("systemd only: the guard starts and stops a unit")
+        pytest.skip("systemd only; a lab with pods has tests/lab/test_change_daemonset.py")
     allow_ipvs(lab, NODE)
     with Services(lab) as made:
         yield made

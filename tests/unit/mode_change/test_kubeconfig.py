@@ -41,3 +41,14 @@ def test_what_cannot_be_used_is_named(tmp_path, text):
     (tmp_path / "config").write_text(text)
     with pytest.raises(FairleadError, match="cannot be used to reach the API server"):
         kubeconfig.read(str(tmp_path / "config"))
+
+
+def test_a_token_in_place_of_the_files_own_user(tmp_path):
+    path = tmp_path / "kubelet.conf"
+    path.write_text("clusters:\n- cluster:\n    server: https://192.0.2.1:6443\nusers:\n- user:\n"
+                    "    client-certificate: /nowhere.pem\n    client-key: /nowhere.pem\n")
+    access = kubeconfig.with_token(str(path), "t", "variable")
+    assert (access.host, access.port) == ("192.0.2.1", 6443)
+    assert access.headers()["Authorization"] == "Bearer t"
+    with pytest.raises(FairleadError, match="in kube_proxy_kubelet_kubeconfig"):
+        kubeconfig.read(str(path), "kube_proxy_kubelet_kubeconfig")

@@ -1,0 +1,125 @@
+"""Live changes of one node whose kube-proxy is a pod, under load, with real kubelets, containers, IPVS and systemd.
+
+Needs a lab of that kind: make sweep-change KUBE_PROXY=daemonset. Long.
+"""
+from __future__ import annotations
+
+import json
+import threading
+import time
+
+import pytest
+from ansible.module_utils.fairlead.probe.summary import summarize
+from lab_modes import MODES, proxies, rules, settle, traces
+from lab_tools import wait_until
+from lab_traffic import Services, Traffic, allow_ipvs, flows
+
+NODE, RATE, KEPT = "node1", 20, 12
+PLACE, UNIT = "/var/lib/fairlead/mode-change", "fairlead-mode-change"
+TOKEN = "/run/fairlead-mode-change.token"
+LABEL = "fairlead.dev/kube-proxy-mode"
+SECONDS = 900
+
+
+@pytest.fixture(scope="module")
+def services(lab):
+    if not lab.daemonset:
+        pytest.skip("this lab runs kube-proxy under systemd: make sweep-change KUBE_PROXY=daemonset has one with pods")
+    allow_ipvs(lab, NODE)
+    with Services(lab) as made:
+        yield made
+    assert settle(lab, lab.nodes, "--limit", NODE).ok
+
+
+@pytest.fixture
+def others(lab, services):
+    """Every other node's kube-proxy processes; they have to be the same afterwards."""
+    before = {node: found for node, found in proxies(lab).items() if node != NODE}
+    yield
+    assert {node: found for node, found in proxies(lab).items() if node != NODE} == before
+
+
+def bring(lab, services, mode):
+    """Whatever the node did before, by a restart."""
+    assert settle(lab, {NODE: mode}, "--limit", NODE).ok
+    services.ready(NODE)
+
+
+def change(lab, mode):
+    wish = {"change_mode_to": mode, "change_mode_soak": 4, "probe_flows": []}
+    return lab.playbook("playbooks/change_mode.yml", "--limit", NODE, "--extra-vars", json.dumps(wish))
+
+
+def settled(lab, mode):
+    """Asked of kube-proxy, kernel and API server."""
+    machine = lab.machine(NODE)
+    assert machine.check_output("curl -s 127.0.0.1:10249/proxyMode") == mode
+    assert rules(lab, NODE) == {name: name == mode for name in MODES}
+    assert traces(lab, NODE) == {name: name == mode for name in MODES}
+    assert "fairlead" not in machine.check_output("nft list tables")
+    assert "fairlead" not in machine.check_output("ip -brief link")
+    assert len(proxies(lab)[NODE]) == 1
+    node = lab.get("node", NODE)["metadata"]
+    assert node["labels"][LABEL].startswith(f"{mode}-")
+    assert "fairlead.dev" not in json.dumps(node.get("annotations", {}))
+    assert not machine.file(TOKEN).exists
+    assert "eyJ" not in machine.check_output(f"cat {PLACE}/state.json {PLACE}/journal.log")  # how a token begins
+
+
+def nothing_lost(traffic, what):
+    summary = summarize(traffic.results())
+    print(f"{what}: new {summary.new - summary.failed} ok, {summary.failed} failed; {summary.broken} of "
+          f"{summary.established} broken; {summary.moved} of {summary.clients} affinity clients moved")
+    assert summary.new > RATE
+    assert summary.established > 0
+    assert (summary.failed, summary.broken) == (0, 0), summary
+
+
+def state(node):
+    text = node.run(f"cat {PLACE}/state.json").stdout
+    return json.loads(text) if text else {}
+
+
+@pytest.mark.parametrize("old", ["iptables", "ipvs"])
+def test_to_nftables_and_back(lab, services, others, old):
+    bring(lab, services, old)
+    with Traffic(lab, NODE, flows(lab, NODE, RATE, KEPT)) as traffic:
+        for mode in ("nftables", old):
+            changed = change(lab, mode)
+            assert changed.ok
+            settled(lab, mode)
+            print("\n".join(lab.machine(NODE).check_output(f"cat {PLACE}/journal.log").splitlines()))
+        time.sleep(3.0)
+    nothing_lost(traffic, f"{old} to nftables and back")
+
+
+def test_a_guard_that_is_killed_while_it_proves_and_the_next_run(lab, services, others):
+    """The bridge serves until then. Without change_mode.yml, which would go back in the same run."""
+    bring(lab, services, "iptables")
+    node = lab.machine(NODE)
+    earlier = state(node).get("begun", 0.0)
+    answers: list = []
+    with Traffic(lab, NODE, flows(lab, NODE, RATE, KEPT)) as traffic:
+        node.check_output("printf %s '{}' > {}/test.json".format(json.dumps({"pauses": {"prove": 15}}), PLACE))
+        thread = threading.Thread(target=lambda: answers.append(
+            settle(lab, {NODE: "nftables"}, "--limit", NODE, kube_proxy_mode_change="live")))
+        thread.start()
+        wait_until("phase prove", SECONDS, pause=0.5, is_so=lambda: (
+            state(node).get("begun", 0.0) > earlier and state(node)["phase"] == "prove"))
+        node.check_output(f"systemctl kill --signal=KILL {UNIT}")
+        thread.join(SECONDS)
+        assert not answers[0].ok
+        assert "not completed" in answers[0].output
+        assert "fairlead-bridge" in node.check_output("nft list tables")
+        assert settle(lab, {NODE: "nftables"}, "--limit", NODE, kube_proxy_mode_change="refuse").ok
+        settled(lab, "nftables")
+        time.sleep(3.0)
+    nothing_lost(traffic, "guard killed in phase prove, completed by the next run")
+
+
+def test_a_node_that_is_settled_changes_nothing(lab, services, others):
+    before = proxies(lab)
+    again = change(lab, lab.machine(NODE).check_output("curl -s 127.0.0.1:10249/proxyMode"))
+    assert again.ok
+    assert again.changed == set()
+    assert proxies(lab) == before
