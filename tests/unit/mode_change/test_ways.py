@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from ansible.module_utils.fairlead.command import Commands, Result
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.kube_proxy.daemonset_node import LABEL, WAY_BACK
 from ansible.module_utils.fairlead.mode_change import objects, token_file, way_daemonset, ways
@@ -156,6 +157,25 @@ def test_processes_of_this_network_namespace_that_have_not_ended(tmp_path):
     process("14", "14 (a (b) c) S 1 14", "net:[1]")
     (tmp_path / "15").mkdir()  # it ended meanwhile
     assert way_daemonset.processes(tmp_path) == [10]
+
+
+def test_a_unit_is_stopped_configured_and_started(tmp_path):
+    class Said(Commands):
+        def run(self, argv, timeout=30.0, stdin=None):
+            said.append((*argv, path.read_text()))
+            return Result(0, "", "")
+
+    said, path = [], tmp_path / "kube-proxy.yaml"
+    path.write_text("old")
+    unit = SystemdWay(str(path), "/kubeconfig", Said())
+    assert unit.is_at("old")
+    unit.stop(go_on)
+    unit.configure("new")
+    unit.start("new", go_on)
+    assert said == [("systemctl", "stop", "kube-proxy.service", "old"),
+                    ("systemctl", "start", "kube-proxy.service", "new")]
+    assert unit.is_at("new")
+    assert unit.finish() == ""
 
 
 def test_a_token_is_read_once(tmp_path):
