@@ -3,6 +3,7 @@
 LAB ?= lab
 KUBE_PROXY ?= systemd
 ON ?= client1
+INVENTORY ?= inventories/lab
 
 export FAIRLEAD_LAB := $(LAB)
 export FAIRLEAD_KUBE_PROXY := $(KUBE_PROXY)
@@ -47,6 +48,9 @@ lab-shell: ## Open a shell on a machine of the lab (ON=client1, node2, ...)
 
 verify: setup ## Prove the Services of the running lab again
 	@$(PLAY) playbooks/verify.yml
+
+node-tests: setup ## Test each node against what its inventory wishes (INVENTORY=inventories/lab); changes nothing
+	@pytest -v -rs tests/node --hosts='ansible://nodes' --ansible-inventory=$(INVENTORY)
 
 lint: setup ## Lint Ansible, YAML and Python
 	@ansible-lint && yamllint . && ruff check
