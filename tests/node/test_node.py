@@ -25,8 +25,8 @@ ROLES = Path(__file__).resolve().parents[2] / "roles"
 DEFAULTS = {name: value for role in ("kernel_modules", "node_sysctl", "kube_proxy")
             for name, value in yaml.safe_load((ROLES / role / "defaults/main.yml").read_text(encoding="utf-8")).items()}
 # Of the inventory, beside the mode, what these tests have to know.
-WISHES = ("kube_proxy_deployment", "kube_proxy_path", "kube_proxy_cluster_cidrs", "kernel_modules_path",
-          "node_sysctl_path")
+WISHES = ("kube_proxy_deployment", "kube_proxy_path", "kube_proxy_drop_in", "kube_proxy_cluster_cidrs",
+          "kernel_modules_path", "kernel_modules_state", "node_sysctl_path", "node_sysctl_state")
 FORWARDING = {"IPv4": "net.ipv4.ip_forward", "IPv6": "net.ipv6.conf.all.forwarding"}
 UNREACHABLE = re.compile(r'UNREACHABLE!.*?"msg": "(.+?)",\\n')  # in the text of a command's result
 
@@ -136,7 +136,9 @@ def test_node_forwards_now_and_after_a_boot(host, name, wishes, family):
 
 
 def test_our_files_say_who_owns_them(host, name, wishes):
-    due = {wishes["kernel_modules_path"], wishes["node_sysctl_path"], *kube_proxys_files(wishes)}
+    due = set(files(wishes))
+    if not due:
+        pytest.skip(f"{name}: the inventory wishes none of our files there")
     found = ask(host, "find", "files", {
         "paths": sorted({str(Path(each).parent) for each in due}),
         "patterns": sorted({Path(each).name for each in due}), "contains": re.escape(OWNER_LINE)})
@@ -144,12 +146,16 @@ def test_our_files_say_who_owns_them(host, name, wishes):
     assert not left, f"{name}: wished is the line {OWNER_LINE!r} in {sorted(due)}, it is not in {sorted(left)}"
 
 
-def kube_proxys_files(wishes):
-    """Of kube-proxy as a pod there is none on the node."""
+def files(wishes):
+    """Those that the roles own there. Of kube-proxy as a pod none is on the node."""
+    for role in ("kernel_modules", "node_sysctl"):
+        if wishes[f"{role}_state"] == "present":
+            yield wishes[f"{role}_path"]
     how = wishes["kube_proxy_deployment"]
-    if how in distribution.UNITS:
-        return [f"/etc/rancher/{how}/config.yaml.d/{distribution.NAME}"]
-    return [wishes["kube_proxy_path"], unit.PATH] if how == "systemd" else []
+    if how == "systemd":
+        yield from (wishes["kube_proxy_path"], unit.PATH)
+    elif how in distribution.UNITS and wishes["kube_proxy_drop_in"] == "present":
+        yield distribution.path(how)
 
 
 def test_last_live_change_of_mode_has_ended(host, name):
