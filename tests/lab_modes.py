@@ -58,7 +58,7 @@ def traces(lab: Lab, node: str) -> dict[str, bool]:
 def assert_agree(lab: Lab, modes: dict[str, str]) -> None:
     """/proxyMode, rules, leftovers and traffic, on every node."""
     for node, mode in modes.items():
-        assert lab.machine(node).check_output("curl -s 127.0.0.1:10249/proxyMode") == mode
+        assert lab.machine(node).check_output("curl -s 127.0.0.1:10249/proxyMode") == mode, node
         assert rules(lab, node) == {name: name == mode for name in MODES}, node
         assert traces(lab, node) == {name: name == mode for name in MODES}, node
     assert lab.playbook("playbooks/verify.yml").ok

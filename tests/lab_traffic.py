@@ -22,6 +22,8 @@ PROGRAM, PLACE = Path(load.__file__), "/run/fairlead-probe.py"
 PORTS = {"probe-web": (WEB, 8080, "TCP"), "probe-stay": (STAY, 8080, "TCP"),
          "probe-datagrams": (DATAGRAMS, 8081, "UDP")}
 SSH_SECONDS = 120
+# Seconds between two words of one flow: an emulated node can bear some hundred packets in a second.
+KEPT_INTERVAL, UDP_INTERVAL = 1.0, 0.2
 IDLE_OPENED = 100.0  # idle connections that are opened in a second, which an emulated node can bear
 SHARES = {"client1": 0.5, "client2": 0.3, "pod": 0.13, "node": 0.07}
 
@@ -78,7 +80,7 @@ def flows(lab: Lab, node: str, rate: float, kept: int, idle: int = 0) -> dict[st
             _new("affinity, IPv6", (address6, STAY), own6, share * 0.1, kind="affinity"),
             _kept("kept", (address, WEB), own, kept // 4), _kept("kept, IPv6", (address6, WEB), own6, kept // 8),
             {"name": "udp", "kind": "udp", "address": address, "port": DATAGRAMS, "sources": [own],
-             "interval": 0.1}]
+             "interval": UDP_INTERVAL}]
         if idle:
             found[client].append({**_kept("idle", (address, WEB), own, idle // 2), "interval": 20.0,
                                   "opened": IDLE_OPENED / 2})
@@ -199,7 +201,7 @@ def _new(name: str, to: tuple[str, int], source: str, rate: float, kind: str = "
 
 def _kept(name: str, to: tuple[str, int], source: str, count: int) -> dict[str, Any]:
     return {"name": name, "kind": "established", "address": to[0], "port": to[1], "sources": [source],
-            "count": count, "interval": 0.25}
+            "count": count, "interval": KEPT_INTERVAL}
 
 
 def _by_family(addresses: list[str]) -> tuple[str, str]:

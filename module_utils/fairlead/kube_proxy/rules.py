@@ -63,11 +63,17 @@ def observe(commands: Commands, which: Callable[[str], str | None] = shutil.whic
             saved[family, backend] = commands.run([f"{program}-save"], timeout=SECONDS).stdout
     tables = commands.run(["nft", "list", "tables"], timeout=SECONDS).stdout.splitlines() if which("nft") else []
     nft = [family for family, word in (("IPv4", "ip"), ("IPv6", "ip6")) if f"table {word} {TABLE}" in tables]
-    shown = commands.run(["ip", "--json", "address", "show", "dev", DUMMY])
     # ipset would load the module in order to look; the module has parameters, so it shows here even when built in.
     sets = commands.run(["ipset", "list", "-name"]).stdout.split() if which("ipset") and os.path.isdir(IP_SET) else []
-    return Kernel(saved, tuple(nft), parse_servers(read_text("/proc/net/ip_vs") or ""),
-                  parse_addresses(shown.stdout) if shown.ok else None, tuple(sorted(sets)))
+    ipvs = observe_ipvs(commands)
+    return Kernel(saved, tuple(nft), ipvs.servers, ipvs.addresses, tuple(sorted(sets)))
+
+
+def observe_ipvs(commands: Commands) -> Kernel:
+    """IPVS alone, without the time that iptables-save takes."""
+    shown = commands.run(["ip", "--json", "address", "show", "dev", DUMMY])
+    return Kernel(servers=parse_servers(read_text("/proc/net/ip_vs") or ""),
+                  addresses=parse_addresses(shown.stdout) if shown.ok else None)
 
 
 def parse_addresses(shown: str) -> tuple[str, ...]:

@@ -109,7 +109,7 @@ def thaw() -> str:
 def apply(node_addresses: tuple[str, ...], commands: Commands, say: Callable[[str], None] = lambda _text: None,
           ) -> Outcome:
     """Hand over everything that kube-proxy's virtual servers carry, and remove those."""
-    kernel = rules.observe(commands)
+    kernel = rules.observe_ipvs(commands)
     own = leftovers.ours(kernel, node_addresses)
     if not own:
         return Outcome(0, 0, 0.0, 0, "IPVS has no virtual servers of kube-proxy's")

@@ -72,7 +72,7 @@ def check(running: str, mode: str) -> None:
                                 "use a kernel from 5.9 on, or kube_proxy_mode_change=restart", "live")
     if mode == "nftables":
         commands = Commands()
-        kernel, local = rules.observe(commands), inspect_node.node_addresses(commands)
+        kernel, local = rules.observe_ipvs(commands), inspect_node.node_addresses(commands)
         others = leftovers.foreign(kernel, local)
         if others:
             names = ", ".join(f"{one.protocol} {one.address}:{one.port}" for one in others[:5])
