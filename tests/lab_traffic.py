@@ -158,11 +158,6 @@ def on(lab: Lab, machine: str, command: str, *, stdin: str = "", check: bool = T
                           timeout=SSH_SECONDS).stdout
 
 
-def allow_ipvs(lab: Lab, node: str) -> None:
-    """A live change into or out of ipvs is refused until it was seen to work; this node is for seeing that."""
-    on(lab, node, "install -d -m 700 /var/lib/fairlead/mode-change && touch /var/lib/fairlead/mode-change/try-ipvs")
-
-
 def _ssh(lab: Lab, machine: str) -> list[str]:
     return ["ssh", "-F", str(lab.dir / "ssh_config"), "-o", f"ConnectTimeout={SSH_SECONDS}", machine]
 

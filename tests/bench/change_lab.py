@@ -29,7 +29,7 @@ ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 from ansible.module_utils.fairlead.probe.summary import Summary, summarize  # noqa: E402
 from change_table import COLUMNS, row, show  # noqa: E402
 from lab_tools import INVENTORY, Lab  # noqa: E402
-from lab_traffic import IDLE_OPENED, Services, Traffic, allow_ipvs, flows, on  # noqa: E402
+from lab_traffic import IDLE_OPENED, Services, Traffic, flows, on  # noqa: E402
 
 NODE = os.environ.get("NODE", "node3")
 # Every pair once, each beginning where the one before it ended.
@@ -49,7 +49,6 @@ BUDGET = float(os.environ.get("BUDGET", "1700"))
 def main() -> int:
     lab, verdicts, rows, started = Lab(), [], [], time.monotonic()
     LOGS.mkdir(parents=True, exist_ok=True)
-    allow_ipvs(lab, NODE)
     show(COLUMNS)
     with Services(lab) as services:
         for how in WAYS:

@@ -10,7 +10,7 @@ import time
 
 import pytest
 from ansible.module_utils.fairlead.probe.summary import summarize
-from lab_traffic import WEB, Services, Traffic, allow_ipvs, flows
+from lab_traffic import WEB, Services, Traffic, flows
 
 NODE = "node1"
 # Everything that kube-proxy writes in any mode. Counters, handles and the order of ipset's members say nothing.
@@ -29,7 +29,6 @@ ADDED = {"modules"}  # a module that the other mode loaded stays, as kernel_modu
 def services(lab):
     if lab.daemonset:
         pytest.skip("systemd only; a lab with pods has tests/lab/test_change_daemonset.py")
-    allow_ipvs(lab, NODE)
     with Services(lab) as made:
         assert lab.playbook("playbooks/change_mode.yml", "--limit", NODE).ok
         made.ready(NODE)

@@ -12,7 +12,7 @@ import pytest
 from ansible.module_utils.fairlead.probe.summary import summarize
 from lab_modes import MODES, proxies, rules, settle, traces
 from lab_tools import wait_until
-from lab_traffic import Services, Traffic, allow_ipvs, flows
+from lab_traffic import Services, Traffic, flows
 
 NODE, RATE, KEPT = "node1", 20, 12
 PLACE, UNIT = "/var/lib/fairlead/mode-change", "fairlead-mode-change"
@@ -25,7 +25,6 @@ SECONDS = 900
 def services(lab):
     if not lab.daemonset:
         pytest.skip("this lab runs kube-proxy under systemd: make sweep-change KUBE_PROXY=daemonset has one with pods")
-    allow_ipvs(lab, NODE)
     with Services(lab) as made:
         yield made
     assert settle(lab, lab.nodes, "--limit", NODE).ok

@@ -16,7 +16,7 @@ import pytest
 from ansible.module_utils.fairlead.lab.record import RUN
 from ansible.module_utils.fairlead.probe.summary import summarize
 from lab_tools import INVENTORY, ROOT, wait_until
-from lab_traffic import Services, Traffic, allow_ipvs, flows
+from lab_traffic import Services, Traffic, flows
 
 NODE, RATE, KEPT = "node1", 20, 12  # node1 serves in ipvs mode
 PLACE, UNIT = "/var/lib/fairlead/mode-change", "fairlead-mode-change"
@@ -29,7 +29,6 @@ OUTCOMES: list[str] = []
 def services(lab):
     if lab.daemonset:
         pytest.skip("systemd only; a lab with pods has tests/lab/test_change_daemonset.py")
-    allow_ipvs(lab, NODE)
     with Services(lab) as made:
         yield made
     bring(lab, lab.nodes[NODE])

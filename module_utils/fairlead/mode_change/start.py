@@ -52,9 +52,6 @@ def request(*, running: str, mode: str, old: str, new: str, node: str, kubeconfi
 
 def check(running: str, mode: str) -> None:
     """Raises FairleadError for a change that cannot be made without loss on this node."""
-    if "ipvs" in (running, mode) and not os.path.exists(f"{PLACE}/try-ipvs"):
-        raise FairleadError("kube_proxy_mode_change", "a live change out of ipvs mode was seen to work only once, into "
-                            "it never", "use kube_proxy_mode_change=restart, which loses connections", "live")
     for each in (running, mode):
         if each not in MODES:
             raise FairleadError("kube_proxy_mode_change",
