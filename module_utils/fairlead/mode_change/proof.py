@@ -18,7 +18,9 @@ from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.kube_proxy import ask
 from ansible.module_utils.fairlead.mode_change import proof_ipvs
 
-POLL_SECONDS = 0.2
+# Between two looks: the bridge serves meanwhile, so the proof leaves the processor to those who are served, and to the
+# kube-proxy that it looks at. A look that took long is followed by a pause of some times its length.
+POLL_SECONDS, REST, LONGEST_REST = 0.2, 3.0, 3.0
 LISTING_SECONDS = 120.0
 Parts = dict[tuple[str, str], Part]
 # iptables mode: Service address -> chain -> endpoints' chains -> their places. Comments do not help: kube-proxy leaves
@@ -49,6 +51,7 @@ def wait(wanted: Wanted, timeout: float, commands: Commands, check: Callable[[],
     seen = 0
     while True:
         check()
+        looked = time.monotonic()
         missing = _not_synced(wanted) or missing_rules(wanted.mode, wanted.families, wanted.parts(), commands)
         seen = 0 if missing else seen + 1
         if seen == 2:
@@ -56,7 +59,7 @@ def wait(wanted: Wanted, timeout: float, commands: Commands, check: Callable[[],
         if time.monotonic() - begun > timeout:
             raise FairleadError("kube-proxy", f"has not written all of its rules in {wanted.mode} mode within "
                                 f"{timeout:g} s: {missing}", "read its log on the node")
-        time.sleep(POLL_SECONDS)
+        time.sleep(min(LONGEST_REST, max(POLL_SECONDS, REST * (time.monotonic() - looked))))
 
 
 def missing_rules(mode: str, families: tuple[Family, ...], parts: Parts, commands: Commands) -> str:
