@@ -23,7 +23,7 @@ PORTS = {"probe-web": (WEB, 8080, "TCP"), "probe-stay": (STAY, 8080, "TCP"),
          "probe-datagrams": (DATAGRAMS, 8081, "UDP")}
 SSH_SECONDS = 120
 # Seconds between two words of one flow: an emulated node can bear some hundred packets in a second.
-KEPT_INTERVAL, UDP_INTERVAL = 1.0, 0.2
+KEPT_INTERVAL, UDP_INTERVAL = 1.0, 0.1
 IDLE_OPENED = 100.0  # idle connections that are opened in a second, which an emulated node can bear
 SHARES = {"client1": 0.5, "client2": 0.3, "pod": 0.13, "node": 0.07}
 

@@ -119,7 +119,8 @@ class Probe:
             writer.close()
 
     async def _datagrams(self, flow: Flow) -> None:
-        """Questions from one port per source; an answer counts for the question that was under way."""
+        """Questions from one port per source at a steady pace, whatever becomes of each; an answer counts for the
+        question that is under way when it comes. To wait longer for a lost one would itself be silence."""
         loop = asyncio.get_running_loop()
         opened = []
         for number, source in enumerate(flow["sources"]):
@@ -139,7 +140,7 @@ class Probe:
                 answer, error = "", ""
                 try:
                     await loop.sock_sendall(sock, b"hostname")
-                    answer = (await asyncio.wait_for(loop.sock_recv(sock, 2048), flow["interval"] * 4)).decode()
+                    answer = (await asyncio.wait_for(loop.sock_recv(sock, 2048), flow["interval"])).decode()
                 except (OSError, asyncio.TimeoutError) as problem:
                     error = _words(problem)
                 self._say(flow, source, begun, started, answer=answer, error=error, id=number)
