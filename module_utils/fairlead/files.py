@@ -45,7 +45,7 @@ def write_text(path: str, text: str, mode: int = 0o644) -> None:
             os.fsync(stream.fileno())
         os.rename(temporary, path)
         temporary = None
-        _sync_directory(directory)
+        sync_directory(directory)
     except OSError as error:
         raise FairleadError(path, f"cannot be written: {error.strerror}",
                             "make room or make the directory writable") from error
@@ -58,7 +58,7 @@ def remove(path: str) -> None:
     """Remove the file; one that is already gone is fine."""
     try:
         os.unlink(path)
-        _sync_directory(os.path.dirname(path) or ".")
+        sync_directory(os.path.dirname(path) or ".")
     except FileNotFoundError:
         pass
     except OSError as error:
@@ -79,7 +79,8 @@ def finding(planned: Step) -> str:
     return f"{planned.target} {'differs from what the role writes' if planned.before else 'is not there'}"
 
 
-def _sync_directory(directory: str) -> None:
+def sync_directory(directory: str) -> None:
+    """Let names that were made, changed or removed in it outlast a power cut."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

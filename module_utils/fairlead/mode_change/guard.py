@@ -8,7 +8,6 @@ under that bridge, towards the mode that is then wished, and so completes the ch
 """
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -33,7 +32,7 @@ from ansible.module_utils.fairlead.mode_change import (
     ways,
 )
 from ansible.module_utils.fairlead.mode_change.follow import Bridge
-from ansible.module_utils.fairlead.mode_change.journal import BACK, DONE, STUCK, Journal
+from ansible.module_utils.fairlead.mode_change.journal import BACK, DONE, OPEN, STUCK, Journal
 
 PAUSE_SECONDS = 5.0  # between two attempts to get back to the old mode
 ATTEMPTS = 60
@@ -66,6 +65,7 @@ class Change:
         except FairleadError as error:
             if self._facts and not self._state.get("resumed"):  # the old mode serves: no bridge is needed
                 self._commands.run(["nft", "-f", "-"], stdin=table.remove(self._facts.families))
+                self._way.finish()
             # A change that was left is not undone by this: the next run must find it still open.
             self._end(STUCK if self._state.get("resumed") else BACK, f"nothing was changed: {error}")
             return
@@ -104,6 +104,7 @@ class Change:
         self._phase("bridge", f"{len(bridge.parts)} Services and families, {held} affinity clients")
         if self._state.get("without_bridge"):
             return
+        self._way.prepare(self._journal.say)
         bridge.load(self._clients)
         # Who came to the old mode between the look at its state and the load of the bridge.
         bridge.add_clients(affinity.newer(self._remembered(self._state["from"]), self._clients))
@@ -229,18 +230,11 @@ def main() -> None:
     journal = Journal(sys.argv[1])
     descriptor = journal.take(PATIENCE_SECONDS)
     request, commands = {**journal.read(), **journal.test_words()}, Commands()
+    if request["outcome"] != OPEN:
+        return  # a boot's program, which was quicker, has ended it
     change = Change(request, ways.of(request, token_file.take(), commands), journal, commands)
     signal.signal(signal.SIGTERM, change.abort)
     try:
         change.run()
     finally:
         os.close(descriptor)
-
-
-def configz() -> dict[str, Any]:
-    """What the running kube-proxy says it runs with."""
-    status, body = ask.get(ask.METRICS_PORT, "/configz")
-    try:
-        return json.loads(body)["kubeproxy.config.k8s.io"] if status == 200 else {}
-    except (ValueError, KeyError):
-        return {}

@@ -1,6 +1,7 @@
 """Starting the guard from a module, and waiting for its outcome."""
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -9,13 +10,14 @@ import subprocess
 import sys
 import time
 import zipfile
-from typing import Any
+from typing import Any, BinaryIO
 
+from ansible.module_utils.fairlead import files
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.kube_proxy import ask, inspect_node, leftovers, rules
 from ansible.module_utils.fairlead.kube_proxy.modes import MODES
-from ansible.module_utils.fairlead.mode_change import guard, token_file, ways
+from ansible.module_utils.fairlead.mode_change import after_boot, boot_unit, guard, token_file, ways
 from ansible.module_utils.fairlead.mode_change.journal import BACK, DONE, OPEN, PLACE, Journal
 
 OURS = "ansible.module_utils.fairlead"
@@ -23,7 +25,9 @@ UNIT = "fairlead-mode-change"
 POLL_SECONDS = 0.2
 LOOK_SECONDS = 0.3
 SPARE_SECONDS = 120.0  # for all phases beside the two first syncs
-MAIN = f"from {OURS}.mode_change.guard import main\nmain()\n"
+MAIN = (f"import sys\nfrom {after_boot.__name__} import main as after_boot\n"
+        f"from {guard.__name__} import main as guard\n"
+        f"(after_boot if sys.argv[2:] == [{boot_unit.WORD!r}] else guard)()\n")
 NODEST_KERNEL = (5, 9)  # since then IPVS lets go of connections at once when their server is removed
 
 
@@ -42,12 +46,21 @@ def request(*, running: str, mode: str, old: str, new: str, node: str, kubeconfi
                                 f"run the role once with {began}, which completes it", way)
         return {**{key: earlier[key] for key in ("from", "old", "configz", "families")}, **asked, "resumed": True}
     check(running, mode)
-    config = guard.configz()
+    config = _configz()
     if not config:
         raise FairleadError("kube-proxy", f"does not say on port {ask.METRICS_PORT} what it runs with (/configz)",
                             "let metricsBindAddress be 127.0.0.1:10249 for the change")
     families = sorted(ask.synced_families(ask.get(ask.METRICS_PORT, "/metrics")[1]) - {"both"}) or ["IPv4"]
     return {"from": running, "old": old, "configz": config, "families": families, **asked}
+
+
+def _configz() -> dict[str, Any]:
+    """What the running kube-proxy says it runs with."""
+    status, body = ask.get(ask.METRICS_PORT, "/configz")
+    try:
+        return json.loads(body)["kubeproxy.config.k8s.io"] if status == 200 else {}
+    except (ValueError, KeyError):
+        return {}
 
 
 def check(running: str, mode: str) -> None:
@@ -98,8 +111,11 @@ def change(wished: dict[str, Any], commands: Commands, place: str = PLACE, token
     """
     journal = Journal(place)
     os.makedirs(place, mode=0o700, exist_ok=True)
-    os.close(journal.take())
-    journal.begin(wished)
+    descriptor = journal.take()  # a boot's program must see the change either as it was left or as begun anew
+    try:
+        journal.begin(wished)
+    finally:
+        os.close(descriptor)
     bundle(f"{place}/guard.zip")
     try:
         if token:
@@ -117,8 +133,19 @@ def change(wished: dict[str, Any], commands: Commands, place: str = PLACE, token
 
 
 def bundle(path: str) -> None:
-    """The guard's program: what of our code this process has loaded, so that it outlives the module's own archive."""
-    with zipfile.ZipFile(path, "w") as archive:
+    """The guard's program: what of our code this process has loaded, so that it outlives the module's own archive. A
+    power cut, after which a boot may need it, leaves it whole."""
+    fresh = f"{path}.new"
+    with open(fresh, "wb") as stream:
+        _write_archive(stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(fresh, path)
+    files.sync_directory(os.path.dirname(path))
+
+
+def _write_archive(stream: BinaryIO) -> None:
+    with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("__main__.py", MAIN)
         for name in ("ansible", "ansible/module_utils"):
             archive.writestr(f"{name}/__init__.py", "")

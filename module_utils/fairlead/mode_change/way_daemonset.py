@@ -23,7 +23,7 @@ from ansible.module_utils.fairlead.kube_proxy.daemonset_node import (
     name_of,
     proxies,
 )
-from ansible.module_utils.fairlead.mode_change import kubeconfig, objects
+from ansible.module_utils.fairlead.mode_change import boot_unit, kubeconfig, objects
 
 POLL_SECONDS = 0.5
 VARIABLE = "kube_proxy_kubelet_kubeconfig"
@@ -33,11 +33,13 @@ PROC = Path("/proc")
 
 
 class DaemonSetWay:
-    """As ways.Way says. back: the label to which a failure leads; seconds: that each wait may take."""
+    """As ways.Way says. back: the label to which a failure leads; seconds: that each wait may take; boot: what leads
+    there when the node loses power meanwhile."""
 
-    def __init__(self, node: str, back: str, kubelet: str, token: str, seconds: float) -> None:
+    def __init__(self, node: str, back: str, kubelet: str, token: str, seconds: float, *,
+                 boot: boot_unit.BootUnit) -> None:
         self._node, self._back, self._kubelet, self._token = node, back, kubelet, token
-        self._seconds = seconds
+        self._seconds, self._boot = seconds, boot
 
     def access(self) -> kubeconfig.Access:
         if not self._token:
@@ -48,6 +50,9 @@ class DaemonSetWay:
     def try_out(self) -> None:
         self._patch(NOBODY, self._back, dryRun="All")
         self._pods()
+
+    def prepare(self, say: Callable[[str], None]) -> None:
+        say(self._boot.install())
 
     def is_at(self, place: str) -> bool:
         return label(self._node, self._kubelet) == place
@@ -67,11 +72,16 @@ class DaemonSetWay:
                    lambda: proxies(self._pods()) == {name_of(place): True}, check)
 
     def finish(self) -> str:
+        problems = []
         try:
             objects.patch(_kubelet(self._kubelet), _path(self._node), {"metadata": {"annotations": {WAY_BACK: None}}})
         except FairleadError as error:
-            return f"annotation {WAY_BACK} stays on the node, and with it the DaemonSet that it names: {error}"
-        return ""
+            problems.append(f"annotation {WAY_BACK} stays on the node, and with it the DaemonSet it names: {error}")
+        try:
+            self._boot.remove(stop=True)
+        except FairleadError as error:
+            problems.append(f"{boot_unit.NAME} stays until the node boots, and does nothing then: {error}")
+        return "; ".join(problems)
 
     def _patch(self, place: str, back: str, **query: str) -> bool:
         objects.patch(_kubelet(self._kubelet), _path(self._node), {"metadata": {
@@ -104,7 +114,21 @@ class DaemonSetWay:
 
 def label(node: str, kubelet: str) -> str:
     """The node's label now, "" for none, asked with kubelet's credentials."""
-    return label_of(objects.get(_kubelet(kubelet), _path(node))) or ""
+    return label_of(observe(node, kubelet)) or ""
+
+
+def observe(node: str, kubelet: str) -> dict[str, Any]:
+    """The Node object now."""
+    return objects.get(_kubelet(kubelet), _path(node))
+
+
+def put_back(seen: dict[str, Any], place: str, kubelet: str) -> None:
+    """Label and annotation as before the change. Refused if anybody has changed the Node since it was seen: the API
+    server compares the version."""
+    metadata = seen["metadata"]
+    objects.patch(_kubelet(kubelet), _path(metadata["name"]), {"metadata": {
+        "resourceVersion": metadata["resourceVersion"], "labels": {LABEL: place or None},
+        "annotations": {WAY_BACK: None}}})
 
 
 def processes(proc: Path = PROC) -> list[int]:

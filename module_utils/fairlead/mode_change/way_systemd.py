@@ -23,6 +23,9 @@ class SystemdWay:
     def try_out(self) -> None:
         """Whoever may load the bridge may ask systemd, too."""
 
+    def prepare(self, _say: Callable[[str], None]) -> None:
+        """The unit is enabled: a boot starts it, in whichever mode its file then says."""
+
     def is_at(self, place: str) -> bool:
         return files.read_text(self._path) == place
 

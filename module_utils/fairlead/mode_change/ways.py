@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from ansible.module_utils.fairlead.command import Commands
+from ansible.module_utils.fairlead.mode_change import boot_unit
 from ansible.module_utils.fairlead.mode_change.kubeconfig import Access
 from ansible.module_utils.fairlead.mode_change.way_daemonset import DaemonSetWay
 from ansible.module_utils.fairlead.mode_change.way_systemd import SystemdWay
@@ -27,6 +28,10 @@ class Way(Protocol):
     def try_out(self) -> None:
         """Raise FairleadError where stop() or start() would be refused. Changes nothing."""
 
+    def prepare(self, say: Callable[[str], None]) -> None:
+        """Before stop(): what a node needs that loses power while kube-proxy is stopped. Raises FairleadError when it
+        cannot be had. say: writes into the journal."""
+
     def is_at(self, place: str) -> bool:
         """Whether it starts, or has started, there."""
 
@@ -40,11 +45,13 @@ class Way(Protocol):
         """That it serves is for the proof to say."""
 
     def finish(self) -> str:
-        """After the last start: nothing has to be kept for a way back. A sentence when that could not be said."""
+        """After the last start, or when nothing was stopped: nothing has to be kept for a way back. A sentence when
+        that could not be said."""
 
 
 def of(request: dict[str, Any], token: str, commands: Commands) -> Way:
     """request: as in guard.Change; token: of kube-proxy's account, for pods, whose own token ends with them."""
     if request.get("way", SYSTEMD) == SYSTEMD:
         return SystemdWay(request["path"], request["kubeconfig"], commands)
-    return DaemonSetWay(request["node"], request["old"], request["kubeconfig"], token, request["timeout"])
+    return DaemonSetWay(request["node"], request["old"], request["kubeconfig"], token, request["timeout"],
+                        boot=boot_unit.BootUnit(commands))

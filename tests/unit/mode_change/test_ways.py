@@ -67,8 +67,24 @@ def api(monkeypatch):
     return made
 
 
-def way(back="iptables-1", seconds=5.0):
-    return DaemonSetWay("n1", back, "/kubelet.conf", "token", seconds)
+def way(back="iptables-1", seconds=5.0, boot=None):
+    return DaemonSetWay("n1", back, "/kubelet.conf", "token", seconds, boot=Boot([] if boot is None else boot))
+
+
+class Boot:
+    """Stands in for the unit; `said` gets what it was asked for."""
+
+    def __init__(self, said):
+        self._said = said
+
+    def install(self):
+        self._said.append("install")
+        return "installed"
+
+    def remove(self, *, stop):
+        self._said.append(("remove", stop))
+        if "refuse" in self._said:
+            raise FairleadError("systemctl", "says no", "look")
 
 
 def go_on():
@@ -140,7 +156,20 @@ def test_an_end_that_cannot_be_said_is_no_failure(api):
 
 def test_without_a_token_nothing_begins():
     with pytest.raises(FairleadError, match="was given none"):
-        DaemonSetWay("n1", "", "/kubelet.conf", "", 1.0).access()
+        DaemonSetWay("n1", "", "/kubelet.conf", "", 1.0, boot=Boot([])).access()
+
+
+def test_the_unit_for_a_boot_is_there_as_long_as_the_change(api):
+    asked, said = [], []
+    changing = way(boot=asked)
+    changing.prepare(said.append)
+    assert (asked, said) == (["install"], ["installed"])
+    assert changing.finish() == ""
+    assert asked == ["install", ("remove", True)]
+
+
+def test_a_unit_that_stays_is_said_and_is_no_failure(api):
+    assert "stays until the node boots, and does nothing then: systemctl: says no" in way(boot=["refuse"]).finish()
 
 
 def test_processes_of_this_network_namespace_that_have_not_ended(tmp_path):
@@ -169,6 +198,7 @@ def test_a_unit_is_stopped_configured_and_started(tmp_path):
     path.write_text("old")
     unit = SystemdWay(str(path), "/kubeconfig", Said())
     assert unit.is_at("old")
+    unit.prepare(said.append)  # it is enabled already
     unit.stop(go_on)
     unit.configure("new")
     unit.start("new", go_on)
