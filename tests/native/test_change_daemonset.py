@@ -8,14 +8,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import threading
 import time
-from pathlib import Path
 
 import pytest
 from ansible.module_utils.fairlead.probe.summary import summarize
 from bench import Bench
+from live_change import DEADLINE, NO_BRIDGE, PLACE, booted, changing, killed, playbooks_of_this_process, state
 from pods import FLAGS, KUBELETS, Pods
 from traffic import Traffic, flows, services
 
@@ -23,8 +21,6 @@ from playbooks import Playbooks
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for network namespaces")
 RATE, KEPT = 25, 12
-PLACE = "/var/lib/fairlead/mode-change"
-DEADLINE = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -97,33 +93,6 @@ def nothing_lost(summary):
     assert (summary.failed, summary.broken, summary.moved) == (0, 0, 0), summary
 
 
-def state(bench):
-    try:
-        return json.loads(bench.read(f"{PLACE}/state.json"))
-    except FileNotFoundError:
-        return {}
-
-
-def pause(bench, phases):
-    bench.write(f"{PLACE}/test.json", json.dumps({"pauses": phases}))
-    return state(bench).get("begun", 0.0)
-
-
-def wait_for_phase(bench, name, earlier):
-    deadline = time.monotonic() + DEADLINE
-    while True:
-        found = state(bench)
-        if found.get("begun", 0) > earlier and found["phase"] == name:
-            return
-        assert time.monotonic() < deadline, f"the change did not come to phase {name}: {found}"
-        time.sleep(0.05)
-
-
-def guard(bench):
-    """The guard, as the node numbers it."""
-    return bench.on_node("pgrep", "-f", "guard.zip").split()[0]
-
-
 def test_there_and_back(made, run, bench, load):
     before = proxies(bench)
     status, said = run("change_mode.yml", "nftables", "--check", "--diff")
@@ -145,20 +114,54 @@ def test_there_and_back(made, run, bench, load):
 @pytest.mark.parametrize("fault", ["stop, nftables", "start, iptables", "prove, nftables", "prove, iptables"])
 def test_a_guard_that_is_killed_and_the_next_run(made, run, role, load, fault):
     bench, (phase, wished) = made[0], fault.split(", ")
-    earlier = pause(bench, {phase: 4})
-    answers = []
-    thread = threading.Thread(target=lambda: answers.append(
-        run(str(role), "nftables", kube_proxy_mode_change="live")))
-    thread.start()
-    wait_for_phase(bench, phase, earlier)
-    bench.on_node("kill", "-KILL", guard(bench))
-    thread.join(DEADLINE)
-    assert "not completed" in answers[0][1], answers
+    killed(bench, phase, lambda: run(str(role), "nftables", kube_proxy_mode_change="live"))
     time.sleep(1.0)
     assert "fairlead-bridge" in bench.on_node("nft", "list", "tables")
     status, said = run(str(role), wished, kube_proxy_mode_change="refuse")
     assert status == 0, said
     settled(made, wished)
+    nothing_lost(load())
+
+
+@pytest.mark.parametrize("phase", ["configure", "start"])
+def test_a_boot_puts_the_label_back(made, run, role, bench, phase):
+    """What the node's unit runs at boot; the bridge is gone as after a boot. Without load: that is an outage."""
+    killed(bench, phase, lambda: run(str(role), "nftables", kube_proxy_mode_change="live"))
+    assert "so nothing brings kube-proxy back by itself" in bench.read(f"{PLACE}/journal.log")  # no systemd here
+    assert "the bridge serves" in booted(bench)
+    assert (made[1].label(), state(bench)["outcome"]) == ("none", "open")
+    bench.on_node("nft", "-f", "-", stdin=NO_BRIDGE)
+    bench.api.pause()
+    try:
+        with pytest.raises(RuntimeError, match=r"tries again in 10 s: .*the API server gives no answer"):
+            booted(bench)
+    finally:
+        bench.api.go_on()
+    assert "as before the change" in booted(bench)
+    assert state(bench)["outcome"] == "rolled back"
+    settled(made, "iptables")
+    status, said = run(str(role), "iptables")
+    assert status == 0, said
+    assert "changed=0" in said
+
+
+def test_a_boot_after_the_label_has_moved_leaves_the_change_to_the_role(made, run, role, bench):
+    killed(bench, "prove", lambda: run(str(role), "nftables", kube_proxy_mode_change="live"))
+    bench.on_node("nft", "-f", "-", stdin=NO_BRIDGE)
+    assert "so its kube-proxy starts" in booted(bench)
+    assert made[1].label().startswith("nftables-")
+    assert state(bench)["outcome"] == "open"
+    status, said = run(str(role), "nftables", kube_proxy_mode_change="refuse")
+    assert status == 0, said
+    settled(made, "nftables")
+
+
+def test_a_boot_leaves_a_guard_at_work_alone(made, run, bench, load):
+    at_work = pytest.raises(RuntimeError, match="another change of this node's mode is under way")
+    with changing(bench, "configure", 12, lambda: run("change_mode.yml", "nftables")) as answers, at_work:
+        booted(bench)
+    assert answers[0][0] == 0, answers
+    settled(made, "nftables")
     nothing_lost(load())
 
 
@@ -174,13 +177,9 @@ def test_pods_that_never_run_bring_the_node_back(made, run, bench, load):
 
 def test_a_control_node_that_is_lost(made, run, bench, load):
     """Its processes end while the old pod ends; nobody but the guard goes on."""
-    earlier = pause(bench, {"stop": 3})
-    thread = threading.Thread(target=lambda: run("change_mode.yml", "nftables"))
-    thread.start()
-    wait_for_phase(bench, "stop", earlier)
-    for each in playbooks_of_this_process():
-        os.kill(each, signal.SIGKILL)
-    thread.join(DEADLINE)
+    with changing(bench, "stop", 3, lambda: run("change_mode.yml", "nftables")):
+        for each in playbooks_of_this_process():
+            os.kill(each, signal.SIGKILL)
     deadline = time.monotonic() + DEADLINE
     while state(bench)["outcome"] == "open":
         assert time.monotonic() < deadline, state(bench)
@@ -192,18 +191,13 @@ def test_a_control_node_that_is_lost(made, run, bench, load):
 
 def test_an_api_server_that_is_lost_meanwhile(made, run, bench, load):
     """Neither label nor pod can change then; the bridge serves until it is back."""
-    earlier = pause(bench, {"stop": 1})
-    answers = []
-    thread = threading.Thread(target=lambda: answers.append(run("change_mode.yml", "nftables")))
-    thread.start()
-    wait_for_phase(bench, "stop", earlier)
-    bench.api.pause()
-    try:
-        time.sleep(12.0)
-        assert "fairlead-bridge" in bench.on_node("nft", "list", "tables")
-    finally:
-        bench.api.go_on()
-    thread.join(DEADLINE)
+    with changing(bench, "stop", 1, lambda: run("change_mode.yml", "nftables")) as answers:
+        bench.api.pause()
+        try:
+            time.sleep(12.0)
+            assert "fairlead-bridge" in bench.on_node("nft", "list", "tables")
+        finally:
+            bench.api.go_on()
     assert answers[0][0] == 0, answers
     settled(made, "nftables")
     nothing_lost(load())
@@ -217,16 +211,3 @@ def test_a_node_that_may_not_change_its_label_is_left_as_it_is(made, run, bench,
     assert "nothing was changed" in " ".join(said.split()), said
     assert proxies(bench) == before
     nothing_lost(load())
-
-
-def playbooks_of_this_process():
-    """The ansible-playbook that this process runs, and what that runs, by parent."""
-    listed = subprocess.run(["ps", "-e", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
-    rows = [row for row in (line.split(None, 2) for line in listed.splitlines()) if len(row) == 3]
-    found, parents = [], {os.getpid()}
-    while parents:
-        children = {int(pid) for pid, parent, args in rows if int(parent) in parents
-                    and (parents != {os.getpid()} or "ansible-playbook" in args)}
-        found += children
-        parents = children
-    return [each for each in found if Path(f"/proc/{each}").exists()]
