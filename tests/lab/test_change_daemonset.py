@@ -17,6 +17,7 @@ from lab_traffic import Services, Traffic, flows
 NODE, RATE, KEPT = "node1", 20, 12
 PLACE, UNIT = "/var/lib/fairlead/mode-change", "fairlead-mode-change"
 TOKEN = "/run/fairlead-mode-change.token"
+BOOT = "/etc/systemd/system/fairlead-mode-change-boot.service"
 LABEL = "fairlead.dev/kube-proxy-mode"
 SECONDS = 900
 
@@ -62,6 +63,7 @@ def settled(lab, mode):
     assert node["labels"][LABEL].startswith(f"{mode}-")
     assert "fairlead.dev" not in json.dumps(node.get("annotations", {}))
     assert not machine.file(TOKEN).exists
+    assert not machine.file(BOOT).exists
     assert "eyJ" not in machine.check_output(f"cat {PLACE}/state.json {PLACE}/journal.log")  # how a token begins
 
 
@@ -79,6 +81,24 @@ def state(node):
     return json.loads(text) if text else {}
 
 
+def label(lab):
+    return lab.get("node", NODE)["metadata"]["labels"].get(LABEL)
+
+
+def paused(lab, node, phase, seconds):
+    """A change to nftables that has come to this phase, in which it waits; its thread, and the list that gets its
+    answer. Without change_mode.yml, which would go back in the same run."""
+    earlier, answers = state(node).get("begun", 0.0), []
+    node.check_output(f"mkdir -p {PLACE}")
+    node.check_output("printf %s '{}' > {}/test.json".format(json.dumps({"pauses": {phase: seconds}}), PLACE))
+    thread = threading.Thread(target=lambda: answers.append(
+        settle(lab, {NODE: "nftables"}, "--limit", NODE, kube_proxy_mode_change="live")))
+    thread.start()
+    wait_until(f"phase {phase}", SECONDS, pause=0.5, is_so=lambda: (
+        state(node).get("begun", 0.0) > earlier and state(node)["phase"] == phase))
+    return thread, answers
+
+
 @pytest.mark.parametrize("old", ["iptables", "ipvs"])
 def test_to_nftables_and_back(lab, services, others, old):
     bring(lab, services, old)
@@ -93,18 +113,11 @@ def test_to_nftables_and_back(lab, services, others, old):
 
 
 def test_a_guard_that_is_killed_while_it_proves_and_the_next_run(lab, services, others):
-    """The bridge serves until then. Without change_mode.yml, which would go back in the same run."""
+    """The bridge serves until then."""
     bring(lab, services, "iptables")
     node = lab.machine(NODE)
-    earlier = state(node).get("begun", 0.0)
-    answers: list = []
     with Traffic(lab, NODE, flows(lab, NODE, RATE, KEPT)) as traffic:
-        node.check_output("printf %s '{}' > {}/test.json".format(json.dumps({"pauses": {"prove": 15}}), PLACE))
-        thread = threading.Thread(target=lambda: answers.append(
-            settle(lab, {NODE: "nftables"}, "--limit", NODE, kube_proxy_mode_change="live")))
-        thread.start()
-        wait_until("phase prove", SECONDS, pause=0.5, is_so=lambda: (
-            state(node).get("begun", 0.0) > earlier and state(node)["phase"] == "prove"))
+        thread, answers = paused(lab, node, "prove", 15)
         node.check_output(f"systemctl kill --signal=KILL {UNIT}")
         thread.join(SECONDS)
         assert not answers[0].ok
@@ -114,6 +127,31 @@ def test_a_guard_that_is_killed_while_it_proves_and_the_next_run(lab, services, 
         settled(lab, "nftables")
         time.sleep(3.0)
     nothing_lost(traffic, "guard killed in phase prove, completed by the next run")
+
+
+def test_a_node_that_loses_power_while_its_label_is_none(lab, services, others):
+    """It has neither bridge nor kube-proxy then; at boot it serves in its old mode again, without any run of ours."""
+    bring(lab, services, "iptables")
+    node, before = lab.machine(NODE), label(lab)
+    thread, answers = paused(lab, node, "configure", 300)
+    assert label(lab) == "none"
+    assert node.check_output(f"systemctl is-enabled {BOOT.rpartition('/')[2]}") == "enabled"
+    lab.power_off(NODE)
+    thread.join(SECONDS)  # the playbook has to have given up: it must not be what brings the node back
+    assert not answers[0].ok
+    assert label(lab) == "none"
+    lab.power_on()
+    wait_until(f"the label {before} again", 300, lambda: label(lab) == before, 2.0)
+    wait_until("the unit to be gone", 120, lambda: node.run(f"test ! -e {BOOT}").succeeded, 2.0)
+    assert state(node)["outcome"] == "rolled back"
+    print(node.check_output(f"cat {PLACE}/journal.log"))
+    services.ready(NODE)
+    settled(lab, "iptables")
+    again = change(lab, "iptables")
+    assert again.ok
+    assert again.changed == set()
+    assert change(lab, "nftables").ok
+    settled(lab, "nftables")
 
 
 def test_a_node_that_is_settled_changes_nothing(lab, services, others):
