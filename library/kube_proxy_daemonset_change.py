@@ -12,6 +12,8 @@ description:
     changes the node's label itself, with kubelet's credentials, so it goes on, or back, without ssh and control node.
   - Done when every rule of the new mode was seen in the kernel and the table is gone.
   - A change that was left unfinished, for instance by a power cut, is taken up again.
+  - A node that loses power while no pod is to run puts its label back at boot, by a unit of systemd that is there while
+    the change lasts.
   - Runs on the node, after M(kube_proxy_daemonset).
 version_added: "0.1.0"
 author:

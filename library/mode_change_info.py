@@ -34,7 +34,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 outcome:
-  description: V(done), V(rolled back), V(open) after a kill, V(stuck); empty when there was none.
+  description: V(done), V(rolled back) by the guard or at a boot, V(open) after a kill, V(stuck); empty when there was
+    none.
   returned: success
   type: str
   sample: done
