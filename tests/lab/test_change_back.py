@@ -40,7 +40,8 @@ def services(lab):
 def dump(machine):
     found = {}
     for name, command in DUMPS.items():
-        lines = (re.sub(r"\[\d+:\d+\]| initval 0x\w+", "", line).strip() for line in machine.run(command).stdout.splitlines())
+        said = machine.run(command).stdout.splitlines()
+        lines = (re.sub(r"\[\d+:\d+\]| initval 0x\w+", "", line).strip() for line in said)
         # per-Service probabilities and comments with times are not in it; load-balancer status of other tests neither
         found[name] = sorted(line for line in lines if line and not line.startswith("#"))
     return found
