@@ -1,8 +1,8 @@
-"""What a plain restart into another mode cost on the lab, for the report of a live change to stand beside.
+"""What a plain restart into another mode cost on the lab, to stand beside a live change in its report.
 
-Source: make bench-change-lab of 27 November 2026, one restart of each pair: kube-proxy 1.37.2 on an emulated node with one
-processor and 8 Services, 30 new connections a second, 19 established ones and 4 affinity clients. With more Services the
-first sync comes later, and more is lost.
+Source: make bench-change-lab of 27 November 2026, one restart of each pair: kube-proxy 1.37.2 on an emulated node with
+one processor and 8 Services, 30 new connections a second, 19 established ones and 4 affinity clients.
+With more Services the first sync comes later, and more is lost.
 """
 from __future__ import annotations
 
