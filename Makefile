@@ -124,7 +124,7 @@ ifeq ($(KUBE_PROXY),daemonset)
 	@pytest -v -s tests/lab/test_change_daemonset.py
 else
 	@molecule test --scenario-name change_mode
-	@pytest -v -s tests/lab/test_change_back.py tests/lab/test_change_faults.py
+	@pytest -v -s tests/lab/test_sctp.py tests/lab/test_change_back.py tests/lab/test_change_faults.py
 endif
 
 sweep-preflight: lab ## Give a node each defect that preflight knows, for real, and look for its line (long)

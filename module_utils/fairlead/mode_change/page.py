@@ -6,6 +6,7 @@ import math
 from html import escape
 from typing import Any
 
+from ansible.module_utils.fairlead.mode_change import restarts
 from ansible.module_utils.fairlead.probe import course
 from ansible.module_utils.fairlead.verify.page_style import STYLE
 from ansible.module_utils.fairlead.verify.words import plain
@@ -21,6 +22,7 @@ svg .p99 { fill: none; stroke: var(--bar); stroke-width: 2; } svg .longest { fil
 svg .failed { fill: #c0392b; }
 pre { overflow-x: auto; font-size: .85rem; }
 """
+_LOSSES = (("failed", "new"), ("broken", "established"), ("moved", "clients"))
 Report = dict[str, Any]
 
 
@@ -48,6 +50,7 @@ def render(report: Report) -> str:
         f'<header class="{verdict}"><h1>{_text(title)}</h1><p>{_text(_sentence(report))}</p></header>',
         _section("Over time", plot(report)) if report["probes"] else "",
         _section("What each client saw", _clients(report["probes"])) if report["probes"] else "",
+        _section("Beside a restart", _restart(report)),
         _section("Phases", _phases(report)),
         _section("Journal", "<pre>" + "\n".join(map(_text, report["log"])) + "</pre>"),
     ]
@@ -117,6 +120,21 @@ def _clients(probes: list[dict[str, Any]]) -> str:
     keys = ("new", "failed", "established", "broken", "clients", "moved", "silence", "p50", "p99", "resent")
     rows = [[probe["client"], *(f"{probe['summary'][key]:g}" for key in keys)] for probe in probes]
     return _table(heads, rows)
+
+
+def _restart(report: Report) -> str:
+    """This change in one row, what a restart of the same pair cost on the lab in the next."""
+    cost = restarts.LAB.get((report["from"], report["to"]))
+    if cost is None:
+        return "<p>No restart of this pair was measured.</p>"
+    seen = [probe["summary"] for probe in report["probes"]]
+    rows = [["this change", *(f"{sum(each[bad] for each in seen):g} of {sum(each[of] for each in seen):g}"
+                              for bad, of in _LOSSES)]] if seen else []
+    rows.append(["a restart, on Fairlead's lab", *(f"{getattr(cost, bad)} of {getattr(cost, of)}"
+                                                   for bad, of in _LOSSES)])
+    return _table(("how", "new connections failed", "established ones broken", "affinity clients moved"), rows) + (
+        "<p class=\"legend\">The lab's figures are of one restart under 30 new connections a second, on one emulated "
+        "processor and with few Services; with more Services a restart loses more.</p>")
 
 
 def _phases(report: Report) -> str:

@@ -86,3 +86,11 @@ def test_last_syncs():
     metrics = ('kubeproxy_sync_proxy_rules_last_timestamp_seconds{ip_family="IPv4"} 1.7e+09\n'
                'kubeproxy_sync_proxy_rules_last_timestamp_seconds{ip_family="IPv6"} 0\n')
     assert ask.last_syncs(metrics) == {"IPv4": "2023-11-14T22:13:20Z"}
+
+
+@pytest.mark.parametrize(("name", "expected"), [
+    ("KUBE-LOAD-BALANCER-SOURCE-CIDR", True), ("KUBE-6-LOAD-BALANCER-SOURCE-CID", True),
+    ("KUBE-6-NODE-PORT-LOCAL-SCTP-HAS", True), ("KUBE-6-LOAD-BALANCER-SOURCE", False), ("KUBE-ROUTER-SVIP", False)])
+def test_sets_are_known_by_the_names_that_the_kernel_leaves_them(name, expected):
+    """An ipset's name has 31 letters at most: seen on the lab."""
+    assert leftovers.is_our_set(name) is expected

@@ -70,3 +70,9 @@ def test_phases_and_failures_share_one_scale():
     bar = next(float(attributes["x"]) for tag, attributes in checker.seen if tag == "rect")
     assert lines == sorted(lines)
     assert lines[2] < bar < lines[3]  # lost between stop and prove
+
+
+def test_it_stands_beside_a_restart_of_the_same_pair():
+    text = page.render(made(failed=3))
+    assert "<td>this change</td><td>3 of 100</td><td>0 of 2</td><td>0 of 1</td>" in text
+    assert "restart, on Fairlead&#x27;s lab</td><td>174 of 2168</td><td>19 of 19</td>" in text

@@ -1,0 +1,65 @@
+"""SCTP associations to one place, from a node of the lab. Standard library; sent over ssh as text.
+
+spread COUNT ADDRESS PORT:   COUNT associations one after the other; prints JSON: pod -> how many it answered
+watch SECONDS ADDRESS PORT:  a new one every half second and one that is kept; a JSON line for each answer
+"""
+from __future__ import annotations
+
+import collections
+import json
+import socket
+import sys
+import time
+
+SECONDS, PAUSE = 5.0, 0.5
+
+
+def opened(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_SCTP)
+    sock.settimeout(SECONDS)
+    sock.connect((address, port))
+    return sock
+
+
+def ask(sock: socket.socket) -> str:
+    """The name of the pod."""
+    sock.sendall(b"hostname")
+    return sock.recv(2048).decode().strip()
+
+
+def spread(count: int, address: str, port: int) -> None:
+    pods: collections.Counter = collections.Counter()
+    for _number in range(count):
+        with opened(address, port) as sock:
+            pods[ask(sock)] += 1
+    print(json.dumps(pods))
+
+
+def watch(seconds: float, address: str, port: int) -> None:
+    end = time.monotonic() + seconds
+    with opened(address, port) as kept:
+        while time.monotonic() < end:
+            for kind in ("kept", "new"):
+                line = {"kind": kind, "ok": True}
+                try:
+                    if kind == "kept":
+                        line["pod"] = ask(kept)
+                    else:
+                        with opened(address, port) as sock:
+                            line["pod"] = ask(sock)
+                except OSError as error:
+                    line.update(ok=False, error=str(error))
+                print(json.dumps(line), flush=True)
+            time.sleep(PAUSE)
+
+
+def main() -> None:
+    verb, first, address, port = sys.argv[1:]
+    if verb == "watch":
+        watch(float(first), address, int(port))
+    else:
+        spread(int(first), address, int(port))
+
+
+main()
