@@ -63,15 +63,17 @@ molecule: lab ## Run the molecule scenarios on the lab, all but modes, which swe
 
 native: setup ## Test on the native bench: the bridge beside kube-proxy, changes of mode and their faults
 	@bin/as-root "make native"
-	@pytest -v tests/native --ignore tests/native/test_userspace_mode.py
+	@pytest -v tests/native --ignore tests/native/test_userspace_mode.py --ignore tests/native/test_version_change.py
 
-bench-change: lab ## Change kube-proxy's mode under load, live and by restart: natively, then with ipvs on the lab's node3
+bench-change: lab ## Change kube-proxy's mode and release under load: natively, then modes with ipvs on the lab's node3
 	@bin/as-root "make bench-change"
+	@$(PLAY) playbooks/kube_proxy_build.yml
 	@python3 tests/native/bench_change.py
 	@python3 tests/bench/change_lab.py
 
 bench-change-native: setup ## The native half of bench-change alone (ROUNDS= RATE= KEPT= SERVICES= WAYS=)
 	@bin/as-root "make bench-change-native"
+	@$(PLAY) playbooks/kube_proxy_build.yml
 	@python3 tests/native/bench_change.py
 
 bench-change-lab: lab ## The half of bench-change on a node of the lab alone (PAIRS= ROUNDS= RATE= KEPT= WAYS= NODE=)
@@ -118,6 +120,11 @@ sweep-userspace: lab ## kube-proxy 1.20.2 built from Debian's source, in userspa
 	@$(PLAY) playbooks/userspace_build.yml
 	@pytest -v tests/native/test_userspace_mode.py
 	@pytest -v tests/lab/test_userspace.py
+
+sweep-versions: setup ## Upgrade kube-proxy by a minor release and go back, under load, on a namespace node; builds the older
+	@bin/as-root "make sweep-versions"
+	@$(PLAY) playbooks/kube_proxy_build.yml
+	@pytest -v -rs tests/native/test_version_change.py
 
 sweep-change: lab ## Change a node out of ipvs and back, and again with faults (PHASES= KUBE_PROXY=) (long)
 ifeq ($(KUBE_PROXY),daemonset)

@@ -5,7 +5,7 @@ from ansible.module_utils.fairlead.probe.summary import Summary
 
 COLUMNS = ("change", "how", "took", "new ok/failed", "broken", "moved", "sent again", "p50 ms", "p99 ms", "UDP silence",
            "probe's own stall")
-WIDTHS = (22, 8, 7, 16, 9, 8, 12, 12, 14, 16, 14)
+WIDTHS = (26, 8, 7, 16, 9, 8, 12, 12, 14, 16, 14)
 
 
 def row(change: str, how: str, took: float, quiet: Summary, during: Summary) -> tuple[str, ...]:

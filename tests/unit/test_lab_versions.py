@@ -20,7 +20,8 @@ PINNED = [
     ("e2e", "k8s.io/kubernetes", LAB["kubernetes"]),
     ("coredns", "github.com/coredns/coredns", LAB["coredns"]),
     ("metallb", "go.universe.tf/metallb", LAB["metallb"]),
-    *((f"kube_apiserver/{release}", "k8s.io/kubernetes", release) for release in NAMED["lab_parity_versions"]),
+    *((f"older/{release}", "k8s.io/kubernetes", release)
+      for release in (*NAMED["lab_parity_versions"], NAMED["lab_upgrade_from"])),
 ]
 
 # Modules of our own in place of one that cannot be had. They have no version, and what they need is decided by the
@@ -45,6 +46,12 @@ def test_the_staging_modules_are_those_of_the_same_release(place: str, version: 
     staging = of_module(place, REPLACED)
     assert staging, "Kubernetes cannot be built as a module without replacing its staging modules"
     assert set(staging.values()) == {version.replace("1.", "0.", 1)}
+
+
+def test_the_release_that_is_upgraded_is_of_the_minor_before() -> None:
+    older, newer = (tuple(int(part) for part in release.split(".")[:2])
+                    for release in (NAMED["lab_upgrade_from"], LAB["kubernetes"]))
+    assert (older[0], older[1] + 1) == newer
 
 
 def test_every_module_is_held_and_builds_with_the_named_go() -> None:
