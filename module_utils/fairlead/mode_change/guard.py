@@ -198,7 +198,8 @@ class Change:
                     self._bridge.load(self._clients)
                 self._switch(self._state["to"], old, self._state["old"])
                 own_sources.give_back(self._sources, self._commands)
-                self._end(BACK, "; ".join(filter(None, (reason, self._way.finish()))))
+                self._end(BACK, "; ".join(filter(None, (reason, own_sources.release(self._commands),
+                                                        self._way.finish()))))
                 return
             except Exception as error:  # noqa: BLE001 - the bridge serves meanwhile; try again
                 self._journal.say(f"not yet back: {error}")

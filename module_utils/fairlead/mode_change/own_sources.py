@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ansible.module_utils.fairlead.command import Commands
-from ansible.module_utils.fairlead.kube_proxy.rules import DUMMY
+from ansible.module_utils.fairlead.kube_proxy.rules import DUMMY, parse_addresses
 
 DEVICE, KIND = "fairlead-kept", "dummy"
 SOCKETS = {"IPv4": Path("/proc/net/tcp"), "IPv6": Path("/proc/net/tcp6")}
@@ -69,17 +69,28 @@ def keep(sources: dict[str, str], commands: Commands) -> list[str]:
 
 
 def release(commands: Commands) -> str:
-    """Remove the device once nothing needs it; else the sentence that says what does."""
-    shown = commands.run(["ip", "--json", "address", "show", "dev", DEVICE])
-    if not shown.ok:
+    """Remove the device once nothing needs it, or what of it nothing needs; else the sentence that says what does.
+
+    An address that kube-ipvs0 has again is not needed here, whoever uses it. And kube-proxy in ipvs mode takes all that
+    is on this device for the node's own, so it would serve node ports there.
+    """
+    held = _addresses(DEVICE, commands)
+    if held is None:
         return ""
-    held = {info["local"] for link in json.loads(shown.stdout or "[]") for info in link.get("addr_info", [])}
-    waiting = sorted(held & in_use())
-    if waiting:
-        return (f"connections of this node's own still have {', '.join(waiting)} as their source; device {DEVICE} "
-                "stays for them, and the next run removes it when they have ended")
-    commands.check(["ip", "link", "delete", DEVICE])
-    return ""
+    waiting = sorted((held & in_use()) - (_addresses(DUMMY, commands) or set()))
+    if not waiting:
+        commands.check(["ip", "link", "delete", DEVICE])
+        return ""
+    for address in sorted(held - set(waiting)):
+        commands.check(["ip", "address", "delete", f"{address}/{128 if ':' in address else 32}", "dev", DEVICE])
+    return (f"connections of this node's own still have {', '.join(waiting)} as their source; device {DEVICE} "
+            "stays for them, and the next run removes it when they have ended")
+
+
+def _addresses(device: str, commands: Commands) -> set[str] | None:
+    """None without the device; link-local ones are the kernel's own."""
+    shown = commands.run(["ip", "--json", "address", "show", "dev", device])
+    return set(parse_addresses(shown.stdout)) if shown.ok else None
 
 
 def in_use() -> set[str]:
