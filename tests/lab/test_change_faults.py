@@ -122,7 +122,9 @@ def test_a_playbook_that_is_killed(lab, node):
         earlier = state(node).get("begun", 0.0)
         argv = ["ansible-playbook", "-i", str(INVENTORY), str(ROOT / "playbooks/change_mode.yml"), "--limit", NODE,
                 "--extra-vars", json.dumps({"change_mode_to": "nftables", "probe_flows": []})]
-        started = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True,
+        # ssh makes the stderr that it shares with this process non-blocking, and Ansible refuses such a one.
+        started = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   start_new_session=True,
                                    env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")})
         wait_for_phase(node, "stop", earlier)
         os.killpg(started.pid, signal.SIGKILL)
