@@ -94,6 +94,8 @@ def build_layer(options: argparse.Namespace) -> bytes:
         layer.link(link, f"usr/{link}")
     layer.file("/etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n", 0o644)
     layer.file("/etc/group", b"root:x:0:\n", 0o644)
+    # Without it ipset cannot read "tcp", and kube-proxy in ipvs mode leaves its sets empty, with a line in its log.
+    layer.file("/etc/protocols", resolve(options.root, "/etc/protocols").read_bytes(), 0o644)
     layer.file("/etc/nsswitch.conf", b"hosts: files dns\n", 0o644)
     wanted = {*options.program, *([BUSYBOX] if options.busybox else [])}
     for tree in options.tree:
