@@ -114,7 +114,8 @@ class Lab:
 
     def power_on(self) -> None:
         """Start what is off and wait until every node is Ready."""
-        assert self.playbook("playbooks/lab_up.yml").ok
+        inputs = self.state["inputs"]  # whatever this process's environment asks of a new lab
+        assert self.playbook("playbooks/lab_up.yml", "--extra-vars", f"lab_kube_proxy={inputs['kube_proxy']}").ok
 
     def pods(self, selector: str = "app=myapp") -> set[str]:
         """Names of the ready pods of the walk-through's web server."""
