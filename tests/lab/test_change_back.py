@@ -17,7 +17,8 @@ NODE = "node1"
 # nothing.
 DUMPS = {
     "iptables": "iptables-save; ip6tables-save", "nftables": "nft --stateless list ruleset", "ipsets": "ipset save",
-    "virtual servers": "ipvsadm --save --numeric", "addresses": "ip -brief address show dev kube-ipvs0",
+    "virtual servers": "ipvsadm --save --numeric",
+    "addresses": "ip -brief address show dev kube-ipvs0 | tr -s ' ' '\\n'",
     "routes": "ip route show table local; ip -6 route show table local",
     "settings": "sysctl --all 2>/dev/null | grep -E 'net.ipv4.vs|ip_forward|route_localnet|arp_(ignore|announce)|"
                 "bridge-nf|nf_conntrack_(max|tcp_be_liberal|tcp_timeout_(established|close_wait)) '",

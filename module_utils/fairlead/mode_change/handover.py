@@ -33,6 +33,8 @@ URGENT = -20  # nice value for the pause: everybody on these flows waits for it
 # Of TCP every state in which data may still come; what is closed on both sides needs nothing.
 LIVING = {"ESTABLISHED": create.ESTABLISHED, "FIN_WAIT": create.FIN_WAIT, "CLOSE_WAIT": create.CLOSE_WAIT,
           "LAST_ACK": create.LAST_ACK, "SYN_RECV": create.SYN_RECV, "SYNACK": create.SYN_RECV}
+# IPVS lists associations of SCTP for a minute after their end.
+ENDED = {"sctp": ("CLOSED", "REJECTED", "NONE")}
 EXPIRE = Path("/proc/sys/net/ipv4/vs/expire_nodest_conn")
 _TIMEOUTS = Path("/proc/sys/net/netfilter")
 _SERVICE = {"TCP": "-t", "UDP": "-u", "SCTP": "--sctp-service"}
@@ -61,7 +63,7 @@ def plan(rows: Iterable[ipvs.Row], entries: Iterable[conntrack.Entry], ours: set
          timeouts: dict[str, int]) -> Handover:
     """ours: kube-proxy's virtual servers; timeouts: protocol -> seconds of an established flow. Pure."""
     living = {(row.protocol, row.client, row.client_port, row.address, row.port): row for row in rows
-              if not row.template and row.place in ours and (row.protocol != "tcp" or row.state in LIVING)}
+              if not row.template and row.place in ours and _lives(row)}
     flows, keys = [], set()
     for entry in entries:
         first, answer = entry.original, entry.reply
@@ -77,6 +79,10 @@ def plan(rows: Iterable[ipvs.Row], entries: Iterable[conntrack.Entry], ours: set
                 max(10, row.seconds)), protocol_info=entry.protocol_info))
         keys.add(row.key)
     return Handover(tuple(flows), frozenset(keys), len(living))
+
+
+def _lives(row: ipvs.Row) -> bool:
+    return row.state in LIVING if row.protocol == "tcp" else row.state not in ENDED.get(row.protocol, ())
 
 
 def freeze(flows: Iterable[create.Flow], seconds: int = FROZEN_SECONDS) -> str:

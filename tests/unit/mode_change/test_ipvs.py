@@ -83,6 +83,13 @@ def test_what_cannot_be_handed_over_is_counted():
     assert plan(places={("tcp", "192.0.2.10", 443)}).orphans == 1
 
 
+def test_an_association_of_sctp_that_has_ended_is_not_counted_as_lost():
+    listed = "".join(f"SCTP C0000207 {port} C612000B 7582 0AF4010B 1F90 {state} 55\n" for port, state in (
+        ("9C40", "CLOSED"), ("9C41", "ESTABLISHED"), ("9C42", "SHUTDOWN_SENT")))
+    found = handover.plan(ipvs.rows(listed), [], {("sctp", NODE, 30082)}, {})
+    assert found.orphans == 2
+
+
 def test_the_freeze_names_both_directions_and_ends_by_itself():
     text = handover.freeze(plan(entry("192.0.2.7", 40000, ("10.244.1.1", 51000))).flows)
     assert "timeout 20s" in text
