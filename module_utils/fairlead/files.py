@@ -23,7 +23,12 @@ def read_text(path: str) -> str | None:
 
 
 def write_text(path: str, text: str, mode: int = 0o644) -> None:
-    """Replace the file in one step: a reader, or a crash, sees the old text or the new, never a part.
+    """As write_bytes(), in UTF-8."""
+    write_bytes(path, text.encode(), mode)
+
+
+def write_bytes(path: str, content: bytes, mode: int = 0o644) -> None:
+    """Replace the file in one step: a reader, or a crash, sees the old content or the new, never a part.
 
     The temporary file lies in the same directory so that the rename stays within one file system; file and
     directory are flushed so that a power cut cannot undo or halve it. A symbolic link is refused, not followed.
@@ -38,8 +43,8 @@ def write_text(path: str, text: str, mode: int = 0o644) -> None:
     try:
         os.makedirs(directory, mode=0o755, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=directory)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
             stream.flush()
             os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())

@@ -42,7 +42,7 @@ SOAK, QUIET, AFTER = float(os.environ.get("SOAK", "10")), 10.0, 8.0
 WITHOUT_BRIDGE = os.environ.get("WITHOUT_BRIDGE") == "1"
 LOGS = Path(os.environ.get("LOGS", ROOT / "build" / "change"))
 JOURNAL = "/var/lib/fairlead/mode-change"
-SECONDS = 900
+SECONDS = 600
 BUDGET = float(os.environ.get("BUDGET", "1700"))
 
 

@@ -5,18 +5,17 @@ Needs a lab of that kind: make sweep-change KUBE_PROXY=daemonset. Long.
 from __future__ import annotations
 
 import json
-import threading
 import time
 
 import pytest
 from ansible.module_utils.fairlead.mode_change import own_sources
 from ansible.module_utils.fairlead.probe.summary import summarize
+from lab_change import PLACE, UNIT, paused, state
 from lab_modes import MODES, proxies, rules, settle, traces
 from lab_tools import wait_until
 from lab_traffic import Services, Traffic, flows
 
 NODE, RATE, KEPT = "node1", 20, 12
-PLACE, UNIT = "/var/lib/fairlead/mode-change", "fairlead-mode-change"
 TOKEN = "/run/fairlead-mode-change.token"
 BOOT = "/etc/systemd/system/fairlead-mode-change-boot.service"
 LABEL = "fairlead.dev/kube-proxy-mode"
@@ -78,27 +77,13 @@ def nothing_lost(traffic, what):
     assert (summary.failed, summary.broken) == (0, 0), summary
 
 
-def state(node):
-    text = node.run(f"cat {PLACE}/state.json").stdout
-    return json.loads(text) if text else {}
-
-
 def label(lab):
     return lab.get("node", NODE)["metadata"]["labels"].get(LABEL)
 
 
-def paused(lab, node, phase, seconds):
-    """A change to nftables that has come to this phase, in which it waits; its thread, and the list that gets its
-    answer. Without change_mode.yml, which would go back in the same run."""
-    earlier, answers = state(node).get("begun", 0.0), []
-    node.check_output(f"mkdir -p {PLACE}")
-    node.check_output("printf %s '{}' > {}/test.json".format(json.dumps({"pauses": {phase: seconds}}), PLACE))
-    thread = threading.Thread(target=lambda: answers.append(
-        settle(lab, {NODE: "nftables"}, "--limit", NODE, kube_proxy_mode_change="live")))
-    thread.start()
-    wait_until(f"phase {phase}", SECONDS, pause=0.5, is_so=lambda: (
-        state(node).get("begun", 0.0) > earlier and state(node)["phase"] == phase))
-    return thread, answers
+def live(lab):
+    """To nftables, without change_mode.yml, which would go back in the same run."""
+    return settle(lab, {NODE: "nftables"}, "--limit", NODE, kube_proxy_mode_change="live")
 
 
 @pytest.mark.parametrize("old", ["iptables", "ipvs"])
@@ -119,9 +104,8 @@ def test_a_guard_that_is_killed_while_it_proves_and_the_next_run(lab, services, 
     bring(lab, services, "iptables")
     node = lab.machine(NODE)
     with Traffic(lab, NODE, flows(lab, NODE, RATE, KEPT)) as traffic:
-        thread, answers = paused(lab, node, "prove", 15)
-        node.check_output(f"systemctl kill --signal=KILL {UNIT}")
-        thread.join(SECONDS)
+        with paused(node, "prove", 15, SECONDS, lambda: live(lab)) as answers:
+            node.check_output(f"systemctl kill --signal=KILL {UNIT}")
         assert not answers[0].ok
         assert "not completed" in answers[0].output
         assert "fairlead-bridge" in node.check_output("nft list tables")
@@ -135,11 +119,11 @@ def test_a_node_that_loses_power_while_its_label_is_none(lab, services, others):
     """It has neither bridge nor kube-proxy then; at boot it serves in its old mode again, without any run of ours."""
     bring(lab, services, "iptables")
     node, before = lab.machine(NODE), label(lab)
-    thread, answers = paused(lab, node, "configure", 300)
-    assert label(lab) == "none"
-    assert node.check_output(f"systemctl is-enabled {BOOT.rpartition('/')[2]}") == "enabled"
-    lab.power_off(NODE)
-    thread.join(SECONDS)  # the playbook has to have given up: it must not be what brings the node back
+    # To the end of the playbook, which must not be what brings the node back.
+    with paused(node, "configure", 300, SECONDS, lambda: live(lab)) as answers:
+        assert label(lab) == "none"
+        assert node.check_output(f"systemctl is-enabled {BOOT.rpartition('/')[2]}") == "enabled"
+        lab.power_off(NODE)
     assert not answers[0].ok
     assert label(lab) == "none"
     lab.power_on()

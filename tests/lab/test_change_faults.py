@@ -9,17 +9,16 @@ import json
 import os
 import signal
 import subprocess
-import threading
 import time
 
 import pytest
 from ansible.module_utils.fairlead.lab.record import RUN
 from ansible.module_utils.fairlead.probe.summary import summarize
+from lab_change import UNIT, begun, paused, state, tell, wait_for_phase
 from lab_tools import INVENTORY, ROOT, wait_until
 from lab_traffic import Services, Traffic, flows
 
 NODE, RATE, KEPT = "node1", 20, 12  # node1 serves in ipvs mode
-PLACE, UNIT = "/var/lib/fairlead/mode-change", "fairlead-mode-change"
 PHASES = os.environ.get("PHASES", "bridge stop handover configure start prove carry unbridge reconcile").split()
 SECONDS = 400
 OUTCOMES: list[str] = []
@@ -63,31 +62,6 @@ def running(lab):
     return lab.machine(NODE).run("curl -s 127.0.0.1:10249/proxyMode").stdout
 
 
-def begin(node, mode, pauses):
-    """A change in the background which waits in these phases; the thread and the list that gets its answer."""
-    earlier = state(node).get("begun", 0.0)
-    node.check_output(f"mkdir -p {PLACE}")
-    node.check_output("printf %s '{}' > {}/test.json".format(json.dumps({"pauses": pauses}), PLACE))
-    answers: list = []
-    thread = threading.Thread(target=lambda: answers.append(play(mode)))
-    thread.start()
-    return thread, answers, earlier
-
-
-def state(node):
-    text = node.run(f"cat {PLACE}/state.json").stdout
-    return json.loads(text) if text else {}
-
-
-def wait_for_phase(node, name, earlier):
-    """earlier: when the change before this one began."""
-    def there():
-        found = state(node)
-        return found.get("begun", 0) > earlier and name in (found["phase"], *found["phases"])
-
-    wait_until(f"phase {name}", SECONDS, there, 0.3)
-
-
 def note(fault, outcome, summary):
     OUTCOMES.append(f"{fault}: {outcome}; new {summary.new - summary.failed} ok, {summary.failed} failed; "
                     f"{summary.broken} of {summary.established} broken")
@@ -102,10 +76,8 @@ def settled(lab, mode):
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_guard_that_is_killed(lab, node, phase):
     with Traffic(lab, NODE, flows(lab, NODE, RATE, KEPT)) as traffic:
-        thread, answers, earlier = begin(node, "nftables", {phase: 8})
-        wait_for_phase(node, phase, earlier)
-        node.check_output(f"systemctl kill --signal=KILL {UNIT}")
-        thread.join(SECONDS)
+        with paused(node, phase, 8, SECONDS, lambda: play("nftables")) as answers:
+            node.check_output(f"systemctl kill --signal=KILL {UNIT}")
         status, said = answers[0]
         assert status != 0
         assert "is in ipvs mode again" in said, said  # the playbook itself undid what was begun
@@ -119,14 +91,14 @@ def test_a_guard_that_is_killed(lab, node, phase):
 def test_a_playbook_that_is_killed(lab, node):
     """The guard goes on by itself."""
     with Traffic(lab, NODE, flows(lab, NODE, RATE, KEPT)) as traffic:
-        earlier = state(node).get("begun", 0.0)
+        earlier = begun(node)
         argv = ["ansible-playbook", "-i", str(INVENTORY), str(ROOT / "playbooks/change_mode.yml"), "--limit", NODE,
                 "--extra-vars", json.dumps({"change_mode_to": "nftables", "probe_flows": []})]
         # ssh makes the stderr that it shares with this process non-blocking, and Ansible refuses such a one.
         started = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                    start_new_session=True,
                                    env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")})
-        wait_for_phase(node, "stop", earlier)
+        wait_for_phase(node, "stop", earlier, SECONDS)
         os.killpg(started.pid, signal.SIGKILL)
         started.wait()
         wait_until("the guard to end", SECONDS, lambda: state(node)["outcome"] != "open")
@@ -141,15 +113,13 @@ def test_an_api_server_that_is_away(lab, node):
     """Neither kube-proxy can sync then: the bridge serves until it is back."""
     server = json.loads((RUN / lab.name / "processes" / "kube-apiserver.json").read_text(encoding="utf-8"))["pid"]
     with Traffic(lab, NODE, flows(lab, NODE, RATE, KEPT)) as traffic:
-        thread, answers, earlier = begin(node, "nftables", {"configure": 3})
-        wait_for_phase(node, "configure", earlier)
-        os.kill(server, signal.SIGSTOP)
-        try:
-            time.sleep(20.0)
-            assert "fairlead-bridge" in node.check_output("nft list tables")
-        finally:
-            os.kill(server, signal.SIGCONT)
-        thread.join(SECONDS)
+        with paused(node, "configure", 3, SECONDS, lambda: play("nftables")) as answers:
+            os.kill(server, signal.SIGSTOP)
+            try:
+                time.sleep(20.0)
+                assert "fairlead-bridge" in node.check_output("nft list tables")
+            finally:
+                os.kill(server, signal.SIGCONT)
         mode = running(lab)
         settled(lab, mode)
         time.sleep(3.0)
@@ -160,10 +130,8 @@ def test_an_api_server_that_is_away(lab, node):
 
 def test_a_node_that_loses_power(lab, node):
     """Whatever was in the kernel is gone; the next run settles it."""
-    thread, _answers, earlier = begin(node, "nftables", {"prove": 20})
-    wait_for_phase(node, "prove", earlier)
-    lab.power_off(NODE)
-    thread.join(SECONDS)
+    with paused(node, "prove", 20, SECONDS, lambda: play("nftables")):
+        lab.power_off(NODE)
     lab.power_on()
     again = lab.machine(NODE)
     wait_until("ssh", 240, lambda: again.run("true").rc == 0, 3.0)
@@ -177,7 +145,7 @@ def test_a_node_that_loses_power(lab, node):
 
 def test_without_the_bridge_the_same_change_loses_connections(lab, node):
     with Traffic(lab, NODE, flows(lab, NODE, RATE, KEPT)) as traffic:
-        node.check_output("printf %s '{}' > {}/test.json".format(json.dumps({"without_bridge": True}), PLACE))
+        tell(node, without_bridge=True)
         status, said = play("nftables")
         assert status == 0, said
         time.sleep(3.0)

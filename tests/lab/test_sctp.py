@@ -36,7 +36,8 @@ def pods(lab, tmp_path_factory):
         lab.machine(node).check_output("modprobe sctp")
     [container] = lab.get("daemonset", "--namespace", NAMESPACE, "myapp")["spec"]["template"]["spec"]["containers"]
     file = tmp_path_factory.mktemp("sctp") / "objects.json"
-    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects(container["image"]))}))
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects(container["image"]))}),
+                    encoding="utf-8")
     lab.kubectl("apply", "--filename", str(file))
     try:
         wait_until("a pod with SCTP on each node", 240, lambda: len(lab.pods(f"app={NAME}")) == len(lab.nodes), 2.0)
@@ -73,8 +74,6 @@ def test_every_mode_spreads_it_over_all_pods(lab, pods, family):
 @pytest.mark.parametrize("family", [4, 6])
 def test_a_live_change_loses_no_association(lab, pods, family):
     """node1, out of its own mode and back, watched from node2."""
-    if lab.daemonset:
-        pytest.skip("test_change_daemonset.py is the one for pods")
     node, mode = "node1", lab.nodes["node1"]
     watch = lab.python(other(lab, node), CLIENT, "watch", str(WATCHED_SECONDS), bare(lab, node, family), str(PORT))
     try:

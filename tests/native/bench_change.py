@@ -39,6 +39,7 @@ WITHOUT_BRIDGE = os.environ.get("WITHOUT_BRIDGE") == "1"
 WAYS = os.environ.get("WAYS", "upgrade live restart").split()
 SERVED_SECONDS = 120.0
 QUIET, AFTER = 6.0, 6.0  # seconds of load before and after a change
+Change = tuple[str, Callable[[], dict[str, Any]]]  # what the table calls it, and what makes it
 PAIRS = (("iptables", "nftables"), ("nftables", "iptables"))
 
 
@@ -81,14 +82,11 @@ def verdict(rows: list[dict[str, Any]]) -> int:
     return 0 if rows and good == len(strict) else 1
 
 
-Change = tuple[str, Callable[[], dict[str, Any]]]  # what the table calls it, and what makes it
-
-
 def changes_of_mode(bench: Bench, how: str) -> Iterator[Change]:
     for _round in range(ROUNDS):
         for old, new in PAIRS:
-            live_alone = WITHOUT_BRIDGE and how == "live"
-            yield f"{old} -> {new}", (partial(bench.live, new, without_bridge=True) if live_alone
+            bare = WITHOUT_BRIDGE and how == "live"
+            yield f"{old} -> {new}", (partial(bench.live, new, without_bridge=True) if bare
                                       else partial(bench.kube_proxy, new, how))
 
 

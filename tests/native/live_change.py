@@ -1,4 +1,5 @@
-"""A change on the native bench that runs in the background and waits in a phase, to have time for a fault."""
+"""A change on the native bench under load, which may run in the background and wait in a phase, to have time for a
+fault."""
 from __future__ import annotations
 
 import contextlib
@@ -8,6 +9,9 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+
+from ansible.module_utils.fairlead.probe.summary import summarize
+from traffic import Traffic, flows
 
 PLACE = "/var/lib/fairlead/mode-change"
 DEADLINE = 120.0
@@ -23,28 +27,51 @@ def state(bench):
 
 
 @contextlib.contextmanager
-def changing(bench, phase, seconds, change):
+def probing(bench, rate, kept, settling=2.0):
+    """The probe while a test runs; call what this gives for what the probe has seen since it began."""
+    with Traffic(flows(bench, rate, kept)) as traffic:
+        time.sleep(settling)
+
+        def seen():
+            time.sleep(settling)
+            return summarize(traffic.results())
+
+        yield seen
+
+
+def nothing_lost(summary, rate, kept):
+    assert summary.new > rate
+    assert summary.established == kept
+    assert (summary.failed, summary.broken, summary.moved) == (0, 0, 0), summary
+
+
+@contextlib.contextmanager
+def changing(bench, phase, seconds, change, deadline_seconds=DEADLINE):
     """From the phase on, in which the guard pauses, to the end of change(); the list then holds what that returned."""
     earlier = state(bench).get("begun", 0.0)
     bench.write(f"{PLACE}/test.json", json.dumps({"pauses": {phase: seconds}}))
     answers = []
     thread = threading.Thread(target=lambda: answers.append(change()))
     thread.start()
-    deadline = time.monotonic() + DEADLINE
+    deadline = time.monotonic() + deadline_seconds
     while state(bench).get("begun", 0.0) <= earlier or state(bench)["phase"] != phase:
         assert time.monotonic() < deadline, f"the change did not come to phase {phase}: {state(bench)}"
         time.sleep(0.05)
     try:
         yield answers
     finally:
-        thread.join(DEADLINE)
+        thread.join(deadline_seconds)
 
 
-def killed(bench, phase, change):
+def signal_guard(bench, name):
+    bench.on_node("kill", f"-{name}", bench.on_node("pgrep", "-f", "guard.zip").split()[0])
+
+
+def killed(bench, phase, change, **more):
     """A change whose guard is killed in that phase."""
-    with changing(bench, phase, 4, change) as answers:
-        bench.on_node("kill", "-KILL", bench.on_node("pgrep", "-f", "guard.zip").split()[0])
-    assert "not completed" in answers[0][1], answers
+    with changing(bench, phase, 4, change, **more) as answers:
+        signal_guard(bench, "KILL")
+    assert "not completed" in str(answers[0]), answers
 
 
 def booted(bench):

@@ -17,6 +17,7 @@ from typing import Any
 import api_server
 from bench import CONTROL, POD_RANGES, Bench, newest
 from kubernetes import client, config
+from releases import LABS
 
 SPACE, FLAGS = "kube-system", ("--allow-privileged=true", "--authorization-mode=Node",
                                "--enable-admission-plugins=NodeRestriction")
@@ -74,7 +75,7 @@ class Pods:
         """Its own manifest; but a namespace node cannot size the connection table."""
         text = subprocess.run(
             [str(self._builds / "kubeadm"), "init", "phase", "addon", "kube-proxy", "--print-manifest",
-             "--kubernetes-version=v1.37.2", f"--apiserver-advertise-address={CONTROL}",
+             f"--kubernetes-version=v{LABS.name}", f"--apiserver-advertise-address={CONTROL}",
              f"--apiserver-bind-port={self._bench.api.port}", f"--pod-network-cidr={','.join(POD_RANGES)}"],
             capture_output=True, text=True, check=True, timeout=60).stdout
         text = text.replace("maxPerCore: null", "maxPerCore: 0").replace("min: null", "min: 0")

@@ -10,12 +10,22 @@ import os
 import signal
 import time
 
+import live_change
 import pytest
-from ansible.module_utils.fairlead.probe.summary import summarize
 from bench import Bench
-from live_change import DEADLINE, NO_BRIDGE, PLACE, booted, changing, killed, playbooks_of_this_process, state
+from live_change import (
+    DEADLINE,
+    NO_BRIDGE,
+    PLACE,
+    booted,
+    changing,
+    killed,
+    playbooks_of_this_process,
+    probing,
+    state,
+)
 from pods import FLAGS, KUBELETS, Pods
-from traffic import Traffic, flows, services
+from traffic import services
 
 from playbooks import Playbooks
 
@@ -63,13 +73,7 @@ def bench(made, run):
 
 @pytest.fixture
 def load(bench):
-    with Traffic(flows(bench, RATE, KEPT)) as traffic:
-        time.sleep(2.0)
-
-        def seen():
-            time.sleep(2.0)
-            return summarize(traffic.results())
-
+    with probing(bench, RATE, KEPT) as seen:
         yield seen
 
 
@@ -88,9 +92,7 @@ def proxies(bench):
 
 
 def nothing_lost(summary):
-    assert summary.new > RATE
-    assert summary.established == KEPT
-    assert (summary.failed, summary.broken, summary.moved) == (0, 0, 0), summary
+    live_change.nothing_lost(summary, RATE, KEPT)
 
 
 def test_there_and_back(made, run, bench, load):

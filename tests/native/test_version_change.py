@@ -9,12 +9,13 @@ import os
 import time
 
 import ask
+import live_change
 import pytest
 import releases
-from ansible.module_utils.fairlead.probe.summary import summarize
 from bench import NODE1, Bench
+from live_change import probing
 from releases import LABS, OLDER, Release
-from traffic import STAY, WEB, Traffic, flows, services
+from traffic import STAY, WEB, services
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for network namespaces")
 RATE, KEPT = 25, 12
@@ -63,14 +64,7 @@ def bench(made, mode):
 
 @pytest.fixture
 def load(bench):
-    """The probe while the test runs; call it for what it has seen since it began."""
-    with Traffic(flows(bench, RATE, KEPT)) as traffic:
-        time.sleep(3.0)
-
-        def seen():
-            time.sleep(3.0)
-            return summarize(traffic.results())
-
+    with probing(bench, RATE, KEPT, 3.0) as seen:
         yield seen
 
 
@@ -81,9 +75,7 @@ def pods(port: int, times: int = 10) -> set[str]:
 
 
 def nothing_lost(summary):
-    assert summary.new > RATE
-    assert summary.established == KEPT
-    assert (summary.failed, summary.broken, summary.moved) == (0, 0, 0), summary
+    live_change.nothing_lost(summary, RATE, KEPT)
 
 
 def test_an_upgrade_and_the_way_back_lose_nothing(bench, mode, load):
@@ -111,10 +103,8 @@ def test_the_control_rules_that_are_missing_for_a_moment_are_seen(made):
     """Last, since the connections that it loses leave entries that disturb what comes after."""
     assert not made.kube_proxy("nftables", "live").get("failed")
     run(made, OLDER, "nftables")
-    with Traffic(flows(made, RATE, KEPT)) as traffic:
-        time.sleep(3.0)
+    with probing(made, RATE, KEPT, 3.0) as seen:
         for family in ("ip", "ip6"):
             made.on_node("nft", "delete", "table", family, "kube-proxy")
         run(made, LABS, "nftables")
-        time.sleep(3.0)
-    assert summarize(traffic.results()).failed > 0
+        assert seen().failed > 0

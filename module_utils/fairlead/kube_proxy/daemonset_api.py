@@ -76,7 +76,7 @@ class Cluster:
 
     def token(self, seconds: int) -> str:
         """A token of the account that kube-proxy's pods have, bound to no pod: one that is bound ends with its pod."""
-        kubeadm = self.observe().kubeadm
+        kubeadm = self._named(self._apps.list_namespaced_daemon_set, NAMESPACE).get(KUBEADM)
         account = kubeadm["spec"]["template"]["spec"].get("serviceAccountName", "default") if kubeadm else KUBEADM
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
                 "spec": {"expirationSeconds": seconds}}

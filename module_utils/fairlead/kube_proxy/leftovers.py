@@ -32,7 +32,8 @@ SETS = ("LOOP-BACK", "CLUSTER-IP", "EXTERNAL-IP", "EXTERNAL-IP-LOCAL", "LOAD-BAL
         "LOAD-BALANCER-FW", "LOAD-BALANCER-SOURCE-IP", "LOAD-BALANCER-SOURCE-CIDR", "NODE-PORT-TCP",
         "NODE-PORT-LOCAL-TCP", "NODE-PORT-UDP", "NODE-PORT-LOCAL-UDP", "NODE-PORT-SCTP-HASH",
         "NODE-PORT-LOCAL-SCTP-HASH", "HEALTH-CHECK-NODE-PORT", "IPVS-IPS")
-LONGEST_SET = 31  # IPSET_MAXNAMELEN of the kernel without the closing zero
+# kube-proxy cuts those of IPv6 that are longer than an ipset's name may be (IPSET_MAXNAMELEN less its closing zero).
+OUR_SETS = frozenset(f"KUBE-{family}{each}"[:31] for each in SETS for family in ("", "6-"))
 _COMMENTS = ("kubernetes ", *userspace.COMMENTS)  # of kube-proxy's own jumps
 NODE_PORTS = range(30000, 32768)
 _OPTIONS = {"TCP": "--tcp-service", "UDP": "--udp-service", "SCTP": "--sctp-service"}
@@ -88,9 +89,7 @@ def doomed(saved: str, running: str) -> list[tuple[str, str]]:
 
 
 def is_our_set(name: str) -> bool:
-    """Of IPv6 some names are longer than an ipset's may be, and kube-proxy cuts them."""
-    return name.startswith("KUBE-") and name in {f"KUBE-{family}{each}"[:LONGEST_SET] for each in SETS
-                                                 for family in ("", "6-")}
+    return name in OUR_SETS
 
 
 def plan(kernel: Kernel, running: str, node_addresses: tuple[str, ...]) -> Plan:

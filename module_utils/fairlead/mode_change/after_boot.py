@@ -11,11 +11,11 @@ import sys
 import time
 from typing import Any, NamedTuple
 
-from ansible.module_utils.fairlead.bridge import table
 from ansible.module_utils.fairlead.command import Commands
 from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.kube_proxy.daemonset_node import LABEL, NOBODY, label_of, name_of
 from ansible.module_utils.fairlead.mode_change import boot_unit, way_daemonset, ways
+from ansible.module_utils.fairlead.mode_change.follow import in_kernel
 from ansible.module_utils.fairlead.mode_change.journal import BACK, Journal
 
 PATIENCE_SECONDS = 5.0  # somebody who only looks holds the lock for a moment
@@ -68,7 +68,7 @@ def run(journal: Journal, unit: boot_unit.BootUnit, commands: Commands) -> str:
 
 
 def bridged(commands: Commands) -> bool:
-    return any(commands.run(["nft", "list", "chain", family, table.TABLE, "services"]).ok for family in ("ip", "ip6"))
+    return any(in_kernel(family, commands) for family in ("ip", "ip6"))
 
 
 def _open(journal: Journal) -> dict[str, Any] | None:

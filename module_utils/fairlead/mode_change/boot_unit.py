@@ -23,7 +23,7 @@ TEMPLATE = """\
 {owner}
 # It is here only while a live change brings this node from one pod of kube-proxy to another; it goes with the change.
 # To undo: systemctl disable {name}, then remove this file.
-# If the node loses power in that change, no kube-proxy starts on it afterwards until role kube_proxy has run.
+# Without it, a node that loses power in that change starts no kube-proxy until role kube_proxy has run.
 [Unit]
 Description=Bring kube-proxy back after a boot in the middle of a change of its mode
 Wants=network-online.target

@@ -93,8 +93,7 @@ class Bridge:
             self._nft(text)
 
     def present(self) -> bool:
-        return all(self._commands.run(["nft", "list", "chain", family.ip, table.TABLE, "services"]).ok
-                   for family in self.facts.families)
+        return all(in_kernel(family.ip, self._commands) for family in self.facts.families)
 
     def _load(self, clients: affinity.Clients) -> None:
         whole = {family.name: layout.whole(part for (of, _name), part in self.parts.items() if of == family.name)
@@ -169,3 +168,8 @@ class Bridge:
 
     def _nft(self, text: str) -> None:
         self._commands.check(["nft", "-f", "-"], timeout=NFT_SECONDS, stdin=text)
+
+
+def in_kernel(ip: str, commands: Commands) -> bool:
+    """Whether the bridge serves this family, "ip" or "ip6"."""
+    return commands.run(["nft", "list", "chain", ip, table.TABLE, "services"]).ok

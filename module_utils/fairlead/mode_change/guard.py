@@ -180,9 +180,7 @@ class Change:
             for step in planned.steps:
                 leftovers.apply(step, self._commands)
                 self._journal.say(step.describe())
-            waiting = own_sources.release(self._commands)
-            if waiting:
-                self._journal.say(waiting)
+            self._let_go()
         except (FairleadError, OSError) as error:
             return f"the mode is changed, but phase {self._state['phase']} failed: {error}"
         return self._way.finish()
@@ -198,13 +196,23 @@ class Change:
                     self._bridge.load(self._clients)
                 self._switch(self._state["to"], old, self._state["old"])
                 own_sources.give_back(self._sources, self._commands)
-                self._end(BACK, "; ".join(filter(None, (reason, own_sources.release(self._commands),
-                                                        self._way.finish()))))
-                return
             except Exception as error:  # noqa: BLE001 - the bridge serves meanwhile; try again
                 self._journal.say(f"not yet back: {error}")
                 time.sleep(PAUSE_SECONDS)
+                continue
+            self._let_go()
+            self._end(BACK, "; ".join(filter(None, (reason, self._way.finish()))))
+            return
         self._end(STUCK, f"{reason}; and {old} mode does not serve either. The bridge stays, with the endpoints of now")
+
+    def _let_go(self) -> None:
+        """Of what kept the node's own connections. That it stays is never worth another change."""
+        try:
+            waiting = own_sources.release(self._commands)
+        except (FairleadError, OSError) as error:
+            waiting = f"device {own_sources.DEVICE} stays: {error}"
+        if waiting:
+            self._journal.say(waiting)
 
     def _remembered(self, mode: str) -> affinity.Clients:
         return memory.read(mode, self._bridge, self._facts.addresses, self._commands, self._journal.say)

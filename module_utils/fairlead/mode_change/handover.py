@@ -33,7 +33,7 @@ URGENT = -20  # nice value for the pause: everybody on these flows waits for it
 # Of TCP every state in which data may still come; what is closed on both sides needs nothing.
 LIVING = {"ESTABLISHED": create.ESTABLISHED, "FIN_WAIT": create.FIN_WAIT, "CLOSE_WAIT": create.CLOSE_WAIT,
           "LAST_ACK": create.LAST_ACK, "SYN_RECV": create.SYN_RECV, "SYNACK": create.SYN_RECV}
-# IPVS lists associations of SCTP for a minute after their end.
+# IPVS lists an association of SCTP for a minute after its end (sctp_timeouts in ip_vs_proto_sctp.c of Linux 6.12).
 ENDED = {"sctp": ("CLOSED", "REJECTED", "NONE")}
 EXPIRE = Path("/proc/sys/net/ipv4/vs/expire_nodest_conn")
 _TIMEOUTS = Path("/proc/sys/net/netfilter")
@@ -140,8 +140,10 @@ def apply(node_addresses: tuple[str, ...], commands: Commands, say: Callable[[st
         _wait_until_gone(planned.keys)
         refused = _create(planned.flows, messages)
     finally:
-        commands.check(["nft", "-f", "-"], timeout=60, stdin=thaw())
-        os.setpriority(os.PRIO_PROCESS, 0, usual)
+        try:
+            commands.check(["nft", "-f", "-"], timeout=60, stdin=thaw())
+        finally:
+            os.setpriority(os.PRIO_PROCESS, 0, usual)
     paused = time.monotonic() - begun
     return Outcome(len(planned.flows), planned.orphans, paused, refused,
                    f"{len(planned.flows)} connections of IPVS were handed over within {paused:.2f} s; "

@@ -1,6 +1,7 @@
 """Starting the guard from a module, and waiting for its outcome."""
 from __future__ import annotations
 
+import io
 import json
 import os
 import platform
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from typing import Any, BinaryIO
+from typing import Any
 
 from ansible.module_utils.fairlead import files
 from ansible.module_utils.fairlead.command import Commands
@@ -135,17 +136,8 @@ def change(wished: dict[str, Any], commands: Commands, place: str = PLACE, token
 def bundle(path: str) -> None:
     """The guard's program: what of our code this process has loaded, so that it outlives the module's own archive. A
     power cut, after which a boot may need it, leaves it whole."""
-    fresh = f"{path}.new"
-    with open(fresh, "wb") as stream:
-        _write_archive(stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(fresh, path)
-    files.sync_directory(os.path.dirname(path))
-
-
-def _write_archive(stream: BinaryIO) -> None:
-    with zipfile.ZipFile(stream, "w") as archive:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("__main__.py", MAIN)
         for name in ("ansible", "ansible/module_utils"):
             archive.writestr(f"{name}/__init__.py", "")
@@ -154,6 +146,7 @@ def _write_archive(stream: BinaryIO) -> None:
                 text = module.__spec__.loader.get_source(name)
                 tail = "/__init__.py" if hasattr(module, "__path__") else ".py"
                 archive.writestr(name.replace(".", "/") + tail, text)
+    files.write_bytes(path, content.getvalue())
 
 
 def _launch(argv: list[str], commands: Commands) -> None:

@@ -85,7 +85,7 @@ def test_what_cannot_be_handed_over_is_counted():
 
 def test_an_association_of_sctp_that_has_ended_is_not_counted_as_lost():
     listed = "".join(f"SCTP C0000207 {port} C612000B 7582 0AF4010B 1F90 {state} 55\n" for port, state in (
-        ("9C40", "CLOSED"), ("9C41", "ESTABLISHED"), ("9C42", "SHUTDOWN_SENT")))
+        ("9C40", "CLOSED"), ("9C41", "ESTABLISHED"), ("9C42", "S-SENT")))
     found = handover.plan(ipvs.rows(listed), [], {("sctp", NODE, 30082)}, {})
     assert found.orphans == 2
 
