@@ -2,6 +2,10 @@
 
 spread COUNT ADDRESS PORT:   COUNT associations one after the other; prints JSON: pod -> how many it answered
 watch SECONDS ADDRESS PORT:  a new one every half second and one that is kept; a JSON line for each answer
+
+Each association has one address on either side. One that is not bound offers every address of the node, its Services'
+cluster addresses in ipvs mode among them, and no NAT translates those: a heartbeat to one of them is aborted by whoever
+holds it. Kubernetes says the same of multihomed associations (Service: supported protocols).
 """
 from __future__ import annotations
 
@@ -18,8 +22,18 @@ def opened(address: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_SCTP)
     sock.settimeout(SECONDS)
+    if family == socket.AF_INET6:  # or the server would answer with its IPv4 address too
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    sock.bind((own_address(family, address), 0))
     sock.connect((address, port))
     return sock
+
+
+def own_address(family: int, address: str) -> str:
+    """The address from which this machine reaches that one."""
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.connect((address, 9))
+        return sock.getsockname()[0]
 
 
 def ask(sock: socket.socket) -> str:
