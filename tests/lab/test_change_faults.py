@@ -143,6 +143,26 @@ def test_a_node_that_loses_power(lab, node):
     assert set(lab.pods_answering("client1", NODE, 30080, 45)) == lab.pods()
 
 
+FULL = ("systemd-run --quiet --collect sh -c 'cd /proc/sys/net/netfilter; limit=$(cat nf_conntrack_max); "
+        "cat nf_conntrack_count > nf_conntrack_max; sleep 15; echo $limit > nf_conntrack_max'")
+
+
+def test_a_connection_table_that_is_full(lab, node):
+    """New connections fail on such a node, whoever is at work there; so nothing is begun, and what is established
+    stays. The node ends it by itself: ssh would need an entry too."""
+    with Traffic(lab, NODE, flows(lab, NODE, RATE, KEPT)) as traffic:
+        with paused(node, "observe", 5, SECONDS, lambda: play("nftables")) as answers:
+            node.check_output(FULL)
+        time.sleep(15.0)
+        settled(lab, "ipvs")
+    summary = summarize(traffic.results())
+    note("a full connection table", "nothing was changed", summary)
+    status, said = answers[0]
+    assert status != 0
+    assert "nothing was changed: nf_conntrack_max" in said, said
+    assert summary.broken == 0, summary
+
+
 def test_without_the_bridge_the_same_change_loses_connections(lab, node):
     with Traffic(lab, NODE, flows(lab, NODE, RATE, KEPT)) as traffic:
         tell(node, without_bridge=True)

@@ -35,8 +35,9 @@ LIVING = {"ESTABLISHED": create.ESTABLISHED, "FIN_WAIT": create.FIN_WAIT, "CLOSE
           "LAST_ACK": create.LAST_ACK, "SYN_RECV": create.SYN_RECV, "SYNACK": create.SYN_RECV}
 # IPVS lists an association of SCTP for a minute after its end (sctp_timeouts in ip_vs_proto_sctp.c of Linux 6.12).
 ENDED = {"sctp": ("CLOSED", "REJECTED", "NONE")}
+FULL = 0.95  # of the connection table: what IPVS lets go, new connections would take before it is made anew
 EXPIRE = Path("/proc/sys/net/ipv4/vs/expire_nodest_conn")
-_TIMEOUTS = Path("/proc/sys/net/netfilter")
+_TRACKING = Path("/proc/sys/net/netfilter")
 _SERVICE = {"TCP": "-t", "UDP": "-u", "SCTP": "--sctp-service"}
 
 
@@ -150,6 +151,14 @@ def apply(node_addresses: tuple[str, ...], commands: Commands, say: Callable[[st
                    f"{refused} were refused, {planned.orphans} were not tracked")
 
 
+def require_room() -> None:
+    """Raises FairleadError when the connection table is nearly full, for a node whose IPVS carries connections."""
+    used, limit = _tracking("nf_conntrack_count"), _tracking("nf_conntrack_max")
+    if used > FULL * limit:
+        raise FairleadError("nf_conntrack_max", f"{used} entries are used, so those of IPVS cannot be made anew",
+                            "raise it, or wait until the table has room, and run again", str(limit))
+
+
 def _removal(own: list[rules.Server], foreign: bool) -> tuple[list[str], str | None]:
     """How all of kube-proxy's virtual servers go at once: one program, however many they are."""
     if not foreign:
@@ -188,4 +197,8 @@ def _create(flows: tuple[create.Flow, ...], messages: list[bytes]) -> int:
 def _timeouts() -> dict[str, int]:
     """As long as the kernel keeps such a flow that was opened without IPVS."""
     names = {"tcp": "nf_conntrack_tcp_timeout_established", "udp": "nf_conntrack_udp_timeout_stream"}
-    return {protocol: int((_TIMEOUTS / name).read_text(encoding="ascii")) for protocol, name in names.items()}
+    return {protocol: _tracking(name) for protocol, name in names.items()}
+
+
+def _tracking(name: str) -> int:
+    return int((_TRACKING / name).read_text(encoding="ascii"))

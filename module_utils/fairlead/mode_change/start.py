@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.fairlead import files
@@ -121,8 +122,8 @@ def change(wished: dict[str, Any], commands: Commands, place: str = PLACE, token
     try:
         if token:
             token_file.leave(token)
-        _launch([sys.executable, f"{place}/guard.zip", place], commands)
-        state = _wait(journal, 2 * wished["timeout"] * ways.WAITS[wished["way"]] + SPARE_SECONDS)
+        runs = _launch([sys.executable, f"{place}/guard.zip", place], commands)
+        state = _wait(journal, runs, 2 * wished["timeout"] * ways.WAITS[wished["way"]] + SPARE_SECONDS)
     finally:
         token_file.take()  # of a guard that was killed before it took it
     if state["outcome"] == DONE:
@@ -149,30 +150,27 @@ def bundle(path: str) -> None:
     files.write_bytes(path, content.getvalue())
 
 
-def _launch(argv: list[str], commands: Commands) -> None:
-    """In a unit of its own where systemd runs, so that it does not end with the login; else in a session of its own."""
+def _launch(argv: list[str], commands: Commands) -> Callable[[], bool]:
+    """In a unit of its own where systemd runs, so that it does not end with the login; else in a session of its own.
+    What says whether it still runs: on a busy node it takes its time before it holds the journal's lock."""
     if os.path.isdir("/run/systemd/system"):
         commands.run(["systemctl", "reset-failed", f"{UNIT}.service"])
         commands.check(["systemd-run", "--quiet", f"--unit={UNIT}", "--collect", "--", *argv])
-        return
+        return lambda: commands.run(["systemctl", "is-active", "--quiet", f"{UNIT}.service"]).ok
     with open(os.devnull, "r+b") as nothing:
-        subprocess.Popen(argv, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True, cwd="/")
+        process = subprocess.Popen(argv, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True, cwd="/")
+    return lambda: process.poll() is None
 
 
-def _wait(journal: Journal, seconds: float) -> dict[str, Any]:
+def _wait(journal: Journal, runs: Callable[[], bool], seconds: float) -> dict[str, Any]:
     deadline = time.monotonic() + seconds
-    time.sleep(POLL_SECONDS)
     while True:
+        time.sleep(POLL_SECONDS)
         state = journal.read()
         if state["outcome"] != OPEN:
             return state
-        if not journal.busy():
-            state = journal.read()
-            if state["outcome"] != OPEN:
-                return state
-            if state["phase"] != "begun" or time.monotonic() > deadline - seconds + 20:
-                return state  # the guard was killed
+        if not journal.busy() and not runs():
+            return journal.read()  # it has ended since, or was killed
         if time.monotonic() > deadline:
             raise FairleadError("kube_proxy_mode", f"the change is still in phase {state['phase']} after {seconds:g} s",
                                 "look at journal.log on the node; the guard goes on and ends by itself")
-        time.sleep(POLL_SECONDS)
