@@ -126,7 +126,7 @@ sweep-versions: setup ## Upgrade kube-proxy by a minor release and go back, unde
 	@$(PLAY) playbooks/kube_proxy_build.yml
 	@pytest -v -rs tests/native/test_version_change.py
 
-sweep-change: lab ## Change a node out of ipvs and back, and again with faults (PHASES= KUBE_PROXY=) (long)
+sweep-change: lab ## Change a node out of ipvs and back, and again with faults (PHASES= RATE= KEPT= KUBE_PROXY=) (long)
 ifeq ($(KUBE_PROXY),daemonset)
 	@pytest -v -s tests/lab/test_change_daemonset.py
 else

@@ -79,7 +79,7 @@ def test_a_live_change_loses_no_association(lab, pods, family):
     try:
         for goal in ("nftables", mode):
             assert lab.playbook("playbooks/change_mode.yml", "--limit", node, "--extra-vars", json.dumps(
-                {"change_mode_to": goal, "change_mode_soak": 4})).ok
+                {"change_mode_to": goal, "change_mode_soak": 4, "probe_flows": []})).ok
         assert table.TABLE not in lab.machine(node).check_output("nft list tables")
     finally:
         watch.terminate()

@@ -45,23 +45,27 @@ def stop(unit: str) -> None:
         time.sleep(0.02)
 
 
-def run(argv: list[str]) -> None:
+def run(unit: str, argv: list[str]) -> None:
     """As systemd-run does: outside of the caller's session."""
     with open(os.devnull, "r+b") as nothing:
-        subprocess.Popen(argv, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True, cwd="/")
+        running = subprocess.Popen(argv, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True, cwd="/")
+    (STATE / unit).write_text(str(running.pid))
 
 
 def main() -> int:
+    STATE.mkdir(exist_ok=True)
     if sys.argv[0].endswith("systemd-run"):
-        run(sys.argv[sys.argv.index("--") + 1:])
+        named = next(word.partition("=")[2] for word in sys.argv if word.startswith("--unit="))
+        run(f"{named}.service", sys.argv[sys.argv.index("--") + 1:])
         return 0
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
-    STATE.mkdir(exist_ok=True)
     verb, unit = words[0], words[1] if len(words) > 1 else ""
     marker = STATE / f"{unit}.enabled"
     if verb == "show":
         print(f"ActiveState={'active' if process(unit) else 'inactive'}")
         print(f"UnitFileState={'enabled' if marker.exists() else 'disabled'}\nNeedDaemonReload=no")
+    elif verb == "is-active":
+        return 0 if process(unit) else 3
     elif verb == "enable":
         marker.touch()
     elif verb in ("stop", "restart", "start"):

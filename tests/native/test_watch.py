@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 
+import live_change
 import pytest
 from bench import Bench
 from traffic import STAY, WEB, services
@@ -11,6 +12,7 @@ from playbooks import Playbooks
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for network namespaces")
 NOBODY = 30999  # a node port that no Service has
+BROKEN = {"name": "nobody", "kind": "new", "address": "node", "port": NOBODY, "rate": 2}
 FLOWS = [{"name": "node port", "kind": "new", "address": "node", "port": WEB, "rate": 20},
          {"name": "node port, IPv6", "kind": "new", "address": "node6", "port": WEB, "rate": 10},
          {"name": "affinity", "kind": "affinity", "address": "node", "port": STAY, "rate": 5},
@@ -59,10 +61,21 @@ def test_the_probe_alone(bench, tmp_path):
     assert "Connection refused" in said
 
 
-def test_a_probe_that_fails_brings_the_node_back(bench, tmp_path):
-    broken = {"name": "nobody", "kind": "new", "address": "node", "port": NOBODY, "rate": 2}
-    runs = Playbooks(bench, tmp_path, [*FLOWS, broken])
+def test_a_probe_that_fails_before_a_change_keeps_it_from_beginning(bench, tmp_path):
+    runs = Playbooks(bench, tmp_path, [*FLOWS, BROKEN])
+    begun = live_change.state(bench).get("begun")
     status, said = runs.run("change_mode.yml", "nftables")
+    assert status != 0
+    assert "Look at every probe before anything is changed" in said
+    assert "Connection refused" in said
+    assert running(bench) == "iptables"
+    assert live_change.state(bench).get("begun") == begun
+    assert not runs.reports.exists(), "there was no change to report"
+
+
+def test_a_probe_that_fails_brings_the_node_back(bench, tmp_path):
+    runs = Playbooks(bench, tmp_path, [*FLOWS, BROKEN])
+    status, said = runs.run("change_mode.yml", "nftables", "--extra-vars", "change_mode_quiet=0")
     assert status != 0
     assert "node1 is in iptables mode again" in said, said
     assert "failed" in said
@@ -77,8 +90,16 @@ def test_a_probe_that_fails_brings_the_node_back(bench, tmp_path):
 
 
 def test_what_the_budget_takes_does_not_bring_it_back(bench, tmp_path):
-    broken = {"name": "nobody", "kind": "new", "address": "node", "port": NOBODY, "rate": 1}
-    runs = Playbooks(bench, tmp_path, [broken])
+    runs = Playbooks(bench, tmp_path, [BROKEN])
     status, said = runs.run("change_mode.yml", "nftables", "--extra-vars", "change_mode_budget=100000")
     assert status == 0, said
     assert running(bench) == "nftables"
+
+
+def test_a_rollback_is_not_undone_by_a_probe_that_fails(bench, tmp_path):
+    """That something fails may be why somebody goes back."""
+    runs = Playbooks(bench, tmp_path, [BROKEN])
+    status, said = runs.run("rollback.yml", "")
+    assert status != 0
+    assert "node1 stays as it is now, as a rollback is not undone by a probe" in " ".join(said.split()), said
+    assert running(bench) == "iptables"
