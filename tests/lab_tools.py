@@ -86,9 +86,11 @@ class Lab:
         records = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
         return PlaybookRun(done.returncode, done.stdout, records)
 
-    def python(self, name: str, script: Path, *words: str) -> subprocess.Popen[str]:
-        """A script of ours running on a machine; its output is text on stdout."""
-        argv = ["ssh", "-F", str(self.dir / "ssh_config"), name, "python3", "-", *map(shlex.quote, words)]
+    def python(self, name: str, script: Path, *words: str, network_of: str = "") -> subprocess.Popen[str]:
+        """A script of ours running on a machine; its output is text on stdout. network_of: a process there in whose
+        network namespace it runs."""
+        enter = ["nsenter", f"--net=/proc/{network_of}/ns/net"] if network_of else []
+        argv = ["ssh", "-F", str(self.dir / "ssh_config"), name, *enter, "python3", "-", *map(shlex.quote, words)]
         with open(script, encoding="utf-8") as text:
             return subprocess.Popen(argv, stdin=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

@@ -1,7 +1,10 @@
-"""SCTP associations to one place, from a node of the lab. Standard library; sent over ssh as text.
+"""SCTP associations, from a node of the lab. Standard library; sent over ssh as text.
 
-spread COUNT ADDRESS PORT:   COUNT associations one after the other; prints JSON: pod -> how many it answered
-watch SECONDS ADDRESS PORT:  a new one every half second and one that is kept; a JSON line for each answer
+spread COUNT ADDRESS PORT:         COUNT associations one after the other; prints JSON: pod -> how many it answered
+watch SECONDS ADDRESS PORT KEPT:   a new one to PORT every half second and one to KEPT that stays; a JSON line for each
+                                   answer
+serve SECONDS NAME PORT:           what the kept one needs, since agnhost ends each after one answer: NAME for every
+                                   message; prints its process first
 
 Each association has one address on either side. One that is not bound offers every address of the node, its Services'
 cluster addresses in ipvs mode among them, and no NAT translates those: a heartbeat to one of them is aborted by whoever
@@ -11,8 +14,10 @@ from __future__ import annotations
 
 import collections
 import json
+import os
 import socket
 import sys
+import threading
 import time
 
 SECONDS, PAUSE = 5.0, 0.5
@@ -50,9 +55,9 @@ def spread(count: int, address: str, port: int) -> None:
     print(json.dumps(pods))
 
 
-def watch(seconds: float, address: str, port: int) -> None:
+def watch(seconds: float, address: str, port: int, kept_port: int) -> None:
     end = time.monotonic() + seconds
-    with opened(address, port) as kept:
+    with opened(address, kept_port) as kept:
         while time.monotonic() < end:
             for kind in ("kept", "new"):
                 line = {"kind": kind, "ok": True}
@@ -68,12 +73,32 @@ def watch(seconds: float, address: str, port: int) -> None:
             time.sleep(PAUSE)
 
 
+def serve(seconds: float, name: str, port: int) -> None:
+    threading.Timer(seconds, os._exit, [0]).start()
+    with socket.socket(socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_SCTP) as listening:
+        listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listening.bind(("::", port))
+        listening.listen()
+        print(os.getpid(), flush=True)
+        while True:
+            sock, _peer = listening.accept()
+            threading.Thread(target=_answer, args=(sock, name.encode()), daemon=True).start()
+
+
+def _answer(sock: socket.socket, name: bytes) -> None:
+    with sock:
+        while sock.recv(2048):
+            sock.sendall(name)
+
+
 def main() -> None:
-    verb, first, address, port = sys.argv[1:]
+    verb, first, place, *ports = sys.argv[1:]
     if verb == "watch":
-        watch(float(first), address, int(port))
+        watch(float(first), place, *map(int, ports))
+    elif verb == "serve":
+        serve(float(first), place, int(ports[0]))
     else:
-        spread(int(first), address, int(port))
+        spread(int(first), place, int(ports[0]))
 
 
 main()

@@ -12,8 +12,9 @@ from ansible.module_utils.fairlead.bridge import table
 from lab_tools import wait_until
 
 CLIENT = Path(__file__).with_name("sctp_client.py")
-NAMESPACE, NAME, PORT, ASKED = "walkthrough", "sctp", 30095, 16
-WATCHED_SECONDS = 600
+NAMESPACE, NAME, PORT, KEPT_PORT, ASKED = "walkthrough", "sctp", 30095, 30096, 16
+KEPT_TARGET = 9091
+WATCHED_SECONDS = 900
 
 
 def objects(image):
@@ -26,7 +27,8 @@ def objects(image):
            "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}}}
     yield {"apiVersion": "v1", "kind": "Service", "metadata": {"name": NAME, "namespace": NAMESPACE}, "spec": {
         "type": "NodePort", "selector": labels, "ipFamilyPolicy": "RequireDualStack",
-        "ports": [{"name": "sctp", "protocol": "SCTP", "port": 9090, "nodePort": PORT}]}}
+        "ports": [{"name": "sctp", "protocol": "SCTP", "port": 9090, "nodePort": PORT},
+                  {"name": "kept", "protocol": "SCTP", "port": KEPT_TARGET, "nodePort": KEPT_PORT}]}}
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,26 @@ def pods(lab, tmp_path_factory):
         yield names
     finally:
         lab.kubectl("delete", "--filename", str(file))
+
+
+@pytest.fixture
+def kept_servers(lab, pods):
+    """In each pod's network beside its own server, for associations that stay."""
+    running = []
+    try:
+        for node in lab.nodes:
+            process = lab.machine(node).check_output("pgrep --full '[n]etexec .*--sctp-port'").split()[0]
+            server = lab.python(node, CLIENT, "serve", str(WATCHED_SECONDS + 60), node, str(KEPT_TARGET),
+                                network_of=process)
+            running.append((node, server, server.stdout.readline().strip()))
+            assert running[-1][2], server.communicate(timeout=10)[1]
+        yield
+    finally:
+        for node, server, process in running:
+            if process:
+                lab.machine(node).run("kill %s", process)
+            server.terminate()
+            server.communicate(timeout=60)
 
 
 def other(lab, node):
@@ -72,10 +94,11 @@ def test_every_mode_spreads_it_over_all_pods(lab, pods, family):
 
 
 @pytest.mark.parametrize("family", [4, 6])
-def test_a_live_change_loses_no_association(lab, pods, family):
+def test_a_live_change_loses_no_association(lab, pods, kept_servers, family):
     """node1, out of its own mode and back, watched from node2."""
     node, mode = "node1", lab.nodes["node1"]
-    watch = lab.python(other(lab, node), CLIENT, "watch", str(WATCHED_SECONDS), bare(lab, node, family), str(PORT))
+    watch = lab.python(other(lab, node), CLIENT, "watch", str(WATCHED_SECONDS), bare(lab, node, family), str(PORT),
+                       str(KEPT_PORT))
     try:
         for goal in ("nftables", mode):
             assert lab.playbook("playbooks/change_mode.yml", "--limit", node, "--extra-vars", json.dumps(
@@ -86,5 +109,7 @@ def test_a_live_change_loses_no_association(lab, pods, family):
         said, _errors = watch.communicate(timeout=60)
     found = [json.loads(line) for line in said.splitlines() if line.endswith("}")]
     assert [each for each in found if not each["ok"]] == []
+    assert {kind: sum(each["kind"] == kind for each in found) > 30 for kind in ("new", "kept")} == {
+        "new": True, "kept": True}
     assert len({each["pod"] for each in found if each["kind"] == "kept"}) == 1
     assert {each["pod"] for each in found if each["kind"] == "new"} == pods
