@@ -24,6 +24,9 @@ RATE, KEPT = int(os.environ.get("RATE", "20")), int(os.environ.get("KEPT", "12")
 PHASES = os.environ.get("PHASES", "bridge stop handover configure start prove carry unbridge reconcile").split()
 SECONDS = 400
 OUTCOMES: list[str] = []
+# The node fills its own connection table for a while, and ends that by itself: ssh would need an entry too.
+FILL = ("systemd-run --quiet --collect sh -c 'cd /proc/sys/net/netfilter; limit=$(cat nf_conntrack_max); "
+        "cat nf_conntrack_count > nf_conntrack_max; sleep 15; echo $limit > nf_conntrack_max'")
 
 
 @pytest.fixture(scope="module")
@@ -145,16 +148,12 @@ def test_a_node_that_loses_power(lab, node):
     assert set(lab.pods_answering("client1", NODE, 30080, 45)) == lab.pods()
 
 
-FULL = ("systemd-run --quiet --collect sh -c 'cd /proc/sys/net/netfilter; limit=$(cat nf_conntrack_max); "
-        "cat nf_conntrack_count > nf_conntrack_max; sleep 15; echo $limit > nf_conntrack_max'")
-
-
 def test_a_connection_table_that_is_full(lab, node):
     """New connections fail on such a node, whoever is at work there; so nothing is begun, and what is established
-    stays. The node ends it by itself: ssh would need an entry too."""
+    stays."""
     with Traffic(lab, NODE, flows(lab, NODE, RATE, KEPT)) as traffic:
         with paused(node, "observe", 5, SECONDS, lambda: play("nftables")) as answers:
-            node.check_output(FULL)
+            node.check_output(FILL)
         time.sleep(15.0)
         settled(lab, "ipvs")
     summary = summarize(traffic.results())

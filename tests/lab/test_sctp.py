@@ -104,12 +104,12 @@ def test_a_live_change_loses_no_association(lab, pods, kept_servers, family):
             assert lab.playbook("playbooks/change_mode.yml", "--limit", node, "--extra-vars", json.dumps(
                 {"change_mode_to": goal, "change_mode_soak": 4, "probe_flows": []})).ok
         assert table.TABLE not in lab.machine(node).check_output("nft list tables")
+        assert watch.poll() is None, "the watch ended before the change"
     finally:
         watch.terminate()
         said, _errors = watch.communicate(timeout=60)
     found = [json.loads(line) for line in said.splitlines() if line.endswith("}")]
     assert [each for each in found if not each["ok"]] == []
-    assert {kind: sum(each["kind"] == kind for each in found) > 30 for kind in ("new", "kept")} == {
-        "new": True, "kept": True}
+    assert len(found) > 60
     assert len({each["pod"] for each in found if each["kind"] == "kept"}) == 1
     assert {each["pod"] for each in found if each["kind"] == "new"} == pods

@@ -82,7 +82,7 @@ class Change:
         self._phase("observe", f"from {self._state['from']} to {self._state['to']} mode")
         access = self._way.access()
         self._way.try_out()
-        if self._carried_by_ipvs():
+        if self._ipvs_has_servers():
             handover.require_room()
         found = objects.get(access, f"/api/v1/nodes/{self._state['node']}")
         addresses = inspect_node.node_addresses(self._commands)
@@ -143,7 +143,7 @@ class Change:
 
     def _hand_over(self) -> None:
         """Connections that IPVS carries, whoever left it there; without the bridge nothing would serve new ones."""
-        if not self._carried_by_ipvs() or self._state.get("without_bridge"):
+        if not self._ipvs_has_servers() or self._state.get("without_bridge"):
             return
         self._phase("handover")
         outcome = handover.apply(self._facts.addresses, self._commands, self._journal.say)
@@ -155,7 +155,7 @@ class Change:
             self._journal.say(f"device {own_sources.DEVICE} keeps {', '.join(kept)} for the node's own connections")
 
     @staticmethod
-    def _carried_by_ipvs() -> bool:
+    def _ipvs_has_servers() -> bool:
         return bool(ipvs.servers(files.read_text(str(ipvs.SERVERS)) or ""))
 
     def _carry(self, new: str, known: affinity.Clients, *, last: bool = False) -> affinity.Clients:

@@ -152,9 +152,9 @@ def apply(node_addresses: tuple[str, ...], commands: Commands, say: Callable[[st
 
 
 def require_room() -> None:
-    """Raises FairleadError when the connection table is nearly full, for a node whose IPVS carries connections."""
+    """Raises FairleadError when the connection table is nearly full. A limit of 0 is none."""
     used, limit = _tracking("nf_conntrack_count"), _tracking("nf_conntrack_max")
-    if used > FULL * limit:
+    if limit and used > FULL * limit:
         raise FairleadError("nf_conntrack_max", f"{used} entries are used, so those of IPVS cannot be made anew",
                             "raise it, or wait until the table has room, and run again", str(limit))
 

@@ -1,11 +1,13 @@
 """IPVS as a kernel 6.12 lists it, and what is planned from that."""
 from __future__ import annotations
 
+import pytest
 from ansible.module_utils.fairlead import netfilter_conntrack as conntrack
 from ansible.module_utils.fairlead import netfilter_conntrack_create as create
 from ansible.module_utils.fairlead.bridge import layout
 from ansible.module_utils.fairlead.bridge.layout import Part
 from ansible.module_utils.fairlead.bridge.node import Family, NodeFacts
+from ansible.module_utils.fairlead.errors import FairleadError
 from ansible.module_utils.fairlead.mode_change import handover, ipvs, ipvs_templates, own_sources, proof_ipvs
 
 CONNECTIONS = """\
@@ -201,3 +203,16 @@ def test_a_message_of_the_synchronisation_protocol():
     many = list(ipvs_templates.messages([four] * 100, 7))
     assert sum(each[4] for each in many) == 100
     assert max(map(len, many)) <= ipvs_templates.MESSAGE_BYTES
+
+
+@pytest.mark.parametrize(("used", "limit", "room"), [(949, 1000, True), (951, 1000, False), (951, 0, True)])
+def test_a_full_connection_table_is_refused(tmp_path, monkeypatch, used, limit, room):
+    """A limit of 0 is none (__nf_conntrack_alloc of Linux 6.12)."""
+    (tmp_path / "nf_conntrack_count").write_text(f"{used}\n", encoding="ascii")
+    (tmp_path / "nf_conntrack_max").write_text(f"{limit}\n", encoding="ascii")
+    monkeypatch.setattr(handover, "_TRACKING", tmp_path)
+    if room:
+        handover.require_room()
+        return
+    with pytest.raises(FairleadError, match="nf_conntrack_max='1000': 951 entries are used"):
+        handover.require_room()
