@@ -6,21 +6,24 @@ watch SECONDS ADDRESS PORT KEPT:   a new one to PORT every half second and one t
 serve SECONDS NAME PORT:           what the kept one needs, since agnhost ends each after one answer: NAME for every
                                    message; prints its process first
 
-Each association has one address on either side. One that is not bound offers every address of the node, its Services'
-cluster addresses in ipvs mode among them, and no NAT translates those: a heartbeat to one of them is aborted by whoever
-holds it. Kubernetes says the same of multihomed associations (Service: supported protocols).
+Each association has one address on either side. An end that is not bound offers every address of its machine, a pod's
+own and, in ipvs mode, a node's cluster addresses among them, and no NAT translates those: a heartbeat past the NAT is
+aborted by whoever holds the address. Kubernetes says the same of multihomed associations (Service: supported
+protocols).
 """
 from __future__ import annotations
 
 import collections
 import json
 import os
+import selectors
 import socket
 import sys
 import threading
 import time
 
 SECONDS, PAUSE = 5.0, 0.5
+ANYWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}  # nothing is sent there: documentation's own
 
 
 def opened(address: str, port: int) -> socket.socket:
@@ -75,14 +78,24 @@ def watch(seconds: float, address: str, port: int, kept_port: int) -> None:
 
 def serve(seconds: float, name: str, port: int) -> None:
     threading.Timer(seconds, os._exit, [0]).start()
-    with socket.socket(socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_SCTP) as listening:
-        listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        listening.bind(("::", port))
-        listening.listen()
-        print(os.getpid(), flush=True)
+    listening = [listener(family, port) for family in ANYWHERE]
+    print(os.getpid(), flush=True)
+    with selectors.DefaultSelector() as ready:
+        for sock in listening:
+            ready.register(sock, selectors.EVENT_READ)
         while True:
-            sock, _peer = listening.accept()
-            threading.Thread(target=_answer, args=(sock, name.encode()), daemon=True).start()
+            for key, _events in ready.select():
+                sock, _peer = key.fileobj.accept()
+                threading.Thread(target=_answer, args=(sock, name.encode()), daemon=True).start()
+
+
+def listener(family: int, port: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_SCTP)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    sock.bind((own_address(family, ANYWHERE[family]), port))
+    sock.listen()
+    return sock
 
 
 def _answer(sock: socket.socket, name: bytes) -> None:

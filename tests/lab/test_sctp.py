@@ -14,7 +14,7 @@ from lab_tools import wait_until
 CLIENT = Path(__file__).with_name("sctp_client.py")
 NAMESPACE, NAME, PORT, KEPT_PORT, ASKED = "walkthrough", "sctp", 30095, 30096, 16
 KEPT_TARGET = 9091
-WATCHED_SECONDS = 900
+WATCHED_SECONDS, QUIET_SECONDS = 900, 60
 
 
 def objects(image):
@@ -94,11 +94,19 @@ def test_every_mode_spreads_it_over_all_pods(lab, pods, family):
 
 
 @pytest.mark.parametrize("family", [4, 6])
+def test_an_association_stays_when_nothing_is_changed(lab, pods, kept_servers, family):
+    """The control of the next one."""
+    watch = watched(lab, "node1", family, QUIET_SECONDS)
+    said, errors = watch.communicate(timeout=QUIET_SECONDS * 3)
+    assert watch.returncode == 0, errors
+    proven(said, pods, 20)
+
+
+@pytest.mark.parametrize("family", [4, 6])
 def test_a_live_change_loses_no_association(lab, pods, kept_servers, family):
     """node1, out of its own mode and back, watched from node2."""
     node, mode = "node1", lab.nodes["node1"]
-    watch = lab.python(other(lab, node), CLIENT, "watch", str(WATCHED_SECONDS), bare(lab, node, family), str(PORT),
-                       str(KEPT_PORT))
+    watch = watched(lab, node, family, WATCHED_SECONDS)
     try:
         for goal in ("nftables", mode):
             assert lab.playbook("playbooks/change_mode.yml", "--limit", node, "--extra-vars", json.dumps(
@@ -108,8 +116,17 @@ def test_a_live_change_loses_no_association(lab, pods, kept_servers, family):
     finally:
         watch.terminate()
         said, _errors = watch.communicate(timeout=60)
+    proven(said, pods, 60)
+
+
+def watched(lab, node, family, seconds):
+    return lab.python(other(lab, node), CLIENT, "watch", str(seconds), bare(lab, node, family), str(PORT),
+                      str(KEPT_PORT))
+
+
+def proven(said, pods, least):
     found = [json.loads(line) for line in said.splitlines() if line.endswith("}")]
     assert [each for each in found if not each["ok"]] == []
-    assert len(found) > 60
+    assert len(found) > least
     assert len({each["pod"] for each in found if each["kind"] == "kept"}) == 1
     assert {each["pod"] for each in found if each["kind"] == "new"} == pods
