@@ -25,6 +25,7 @@ SSH_SECONDS = 120
 # Seconds between two words of one flow: an emulated node can bear some hundred packets in a second.
 KEPT_INTERVAL, UDP_INTERVAL = 1.0, 0.1
 IDLE_OPENED = 100.0  # idle connections that are opened in a second, which an emulated node can bear
+IDLE_INTERVAL = 50.0  # so that 10,000 of them ask 200 times a second, and each does within a minute
 SHARES = {"client1": 0.5, "client2": 0.3, "pod": 0.13, "node": 0.07}
 
 
@@ -82,7 +83,7 @@ def flows(lab: Lab, node: str, rate: float, kept: int, idle: int = 0) -> dict[st
             {"name": "udp", "kind": "udp", "address": address, "port": DATAGRAMS, "sources": [own],
              "interval": UDP_INTERVAL}]
         if idle:
-            found[client].append({**_kept("idle", (address, WEB), own, idle // 2), "interval": 20.0,
+            found[client].append({**_kept("idle", (address, WEB), own, idle // 2), "interval": IDLE_INTERVAL,
                                   "opened": IDLE_OPENED / 2})
     pod, pod6 = _pod_addresses(lab, node)
     share = rate * SHARES["pod"]

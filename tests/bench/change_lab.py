@@ -3,7 +3,7 @@ systemd. Called by `make bench-change`; the lab has to run.
 
 PAIRS ("iptables>ipvs ipvs>nftables ..."; every pair in a round by default) are made one after the other on NODE
 (node3), which is brought to the first pair's mode before and to the inventory's afterwards. RATE (30) new connections a
-second, KEPT (20) established ones, IDLE (0) more that say something every 20 s. WAYS ("live restart"), ROUNDS (1) of
+second, KEPT (20) established ones, IDLE (0) more that say something every 50 s. WAYS ("live restart"), ROUNDS (1) of
 each way, SOAK (10) seconds. Each change has its own quiet control right before it. WITHOUT_BRIDGE=1 leaves the bridge
 out of the live change: then this must fail. REPORT names a file for the figures as JSON, LOGS a directory for the
 playbooks' words. No change begins once BUDGET (1700) seconds are used up; those that were left out are named.
@@ -29,7 +29,7 @@ ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 from ansible.module_utils.fairlead.probe.summary import Summary, summarize  # noqa: E402
 from change_table import COLUMNS, row, show  # noqa: E402
 from lab_tools import INVENTORY, Lab  # noqa: E402
-from lab_traffic import IDLE_OPENED, Services, Traffic, flows, on  # noqa: E402
+from lab_traffic import IDLE_INTERVAL, IDLE_OPENED, Services, Traffic, flows, on  # noqa: E402
 
 NODE = os.environ.get("NODE", "node3")
 # Every pair once, each beginning where the one before it ended.
@@ -81,7 +81,7 @@ def one(lab: Lab, old: str, new: str, how: str, name: str) -> dict[str, Any]:
         changed = time.time()
         status = play(name, new, how)
         ended = time.time()
-        time.sleep(max(AFTER, 60.0 if IDLE else 0.0))  # an idle connection asks every 20 s
+        time.sleep(max(AFTER, IDLE_INTERVAL + 10 if IDLE else 0.0))  # each idle connection asks once more
     results = traffic.results()
     quiet, during = summarize(results, begin, changed), summarize(results, changed)
     state = json.loads(on(lab, NODE, f"cat {JOURNAL}/state.json", check=False) or "{}") if how == "live" else {}

@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import socket
 import struct
@@ -227,6 +228,12 @@ async def _main(document: dict[str, Any]) -> None:
     await probe.run()
 
 
+def _allow_files() -> None:
+    """As many connections as the machine grants; a login's usual 1,024 open files are fewer than a flow may keep."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def main() -> int:
     try:
         document = json.load(sys.stdin)
@@ -237,6 +244,7 @@ def main() -> int:
     if wrong:
         print(f"{wrong}. Correct the document on standard input.", file=sys.stderr)
         return 2
+    _allow_files()
     asyncio.run(_main(document))
     return 0
 

@@ -2,12 +2,15 @@
 from __future__ import annotations
 
 import http.server
+import json
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.probe import course, process
+from ansible.module_utils.fairlead.probe import course, load, process
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -94,3 +97,13 @@ def test_the_course():
             for each in first] == [(5, 3, 1, 0, 0, 9.0), (6, 0, 0, 1, 1, 0.0)]
     both = course.together([first, course.seconds([one(5.5, "new", ms=20.0), one(7.0, "new")])])
     assert [(each["at"], each["new"], each["longest"]) for each in both] == [(5, 4, 20.0), (6, 0, 0.0), (7, 1, 1.0)]
+
+
+def test_it_keeps_more_connections_than_a_login_may_open_files(port):
+    document = {"seconds": 1, "flows": [{"name": "kept", "kind": "established", "address": "127.0.0.1", "port": port,
+                                         "sources": ["127.0.0.1"], "count": 60, "interval": 0.2}]}
+    done = subprocess.run(["prlimit", "--nofile=32:4096", sys.executable, load.__file__], text=True, timeout=60,
+                          input=json.dumps(document), capture_output=True, check=True)
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {each["id"] for each in results if each["ok"]} == set(range(60))
+    assert [each["error"] for each in results if not each["ok"]] == []
