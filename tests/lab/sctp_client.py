@@ -77,7 +77,9 @@ def watch(seconds: float, address: str, port: int, kept_port: int) -> None:
 
 
 def serve(seconds: float, name: str, port: int) -> None:
-    threading.Timer(seconds, os._exit, [0]).start()
+    ends = threading.Timer(seconds, os._exit, [0])
+    ends.daemon = True
+    ends.start()
     listening = [listener(family, port) for family in ANYWHERE]
     print(os.getpid(), flush=True)
     with selectors.DefaultSelector() as ready:
@@ -91,6 +93,7 @@ def serve(seconds: float, name: str, port: int) -> None:
 
 def listener(family: int, port: int) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_SCTP)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # an earlier association may still be ending
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     sock.bind((own_address(family, ANYWHERE[family]), port))
