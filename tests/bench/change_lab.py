@@ -38,7 +38,7 @@ PAIRS = [tuple(each.split(">")) for each in os.environ.get("PAIRS", EVERY).split
 ROUNDS, WAYS = int(os.environ.get("ROUNDS", "1")), os.environ.get("WAYS", "live restart").split()
 RATE, KEPT = float(os.environ.get("RATE", "30")), int(os.environ.get("KEPT", "20"))
 IDLE = int(os.environ.get("IDLE", "0"))
-SOAK, QUIET, AFTER = float(os.environ.get("SOAK", "10")), 10.0, 8.0
+SOAK, QUIET, AFTER = float(os.environ.get("SOAK", "10")), 30.0, 8.0
 WITHOUT_BRIDGE = os.environ.get("WITHOUT_BRIDGE") == "1"
 LOGS = Path(os.environ.get("LOGS", ROOT / "build" / "change"))
 JOURNAL = "/var/lib/fairlead/mode-change"
@@ -89,6 +89,10 @@ def one(lab: Lab, old: str, new: str, how: str, name: str) -> dict[str, Any]:
     for words, count in sorted(during.errors.items()):
         print(f"    {count} x {words}", flush=True)
     phases = {phase: at + traffic.clock() for phase, at in state.get("phases", {}).items()}
+    spans = {"quiet": (begin, changed), "playbook": (changed, ended)}
+    if phases:
+        spans["guard"] = min(phases.values()), state["ended"] + traffic.clock()
+    print(f"    p99 ms, {' / '.join(spans)}: {slowest(results, spans)}", flush=True)
     if phases:
         tell(phases, state, [each for each in results if not each["ok"] and each["kind"] != "udp"])
     (LOGS / f"{name}.jsonl").write_text("".join(json.dumps(each) + "\n" for each in results), encoding="utf-8")
@@ -98,6 +102,14 @@ def one(lab: Lab, old: str, new: str, how: str, name: str) -> dict[str, Any]:
     return {"status": status, "change": f"{old} -> {new}", "how": how, "took": ended - changed,
             "quiet": quiet, "during": during, "begin": begin, "changed": changed, "phases": phases,
             "handed_over": state.get("handed_over"), "affinity_lost": state.get("affinity_lost", 0)}
+
+
+def slowest(results: list[dict[str, Any]], spans: dict[str, tuple[float, float]]) -> str:
+    """p99 of new connections by where they were made: a program on the node waits for the processor itself."""
+    places = {"from outside": True, "on the node": False}
+    return ", ".join(f"{name} " + " / ".join(f"{summarize(of, *span).p99:.0f}" for span in spans.values())
+                     for name, outside in places.items()
+                     if (of := [each for each in results if each["where"].startswith("client") == outside]))
 
 
 def fine(during: Summary, new: str) -> bool:
