@@ -5,6 +5,7 @@ Asked of the kernel before, between and after. Part of make sweep-change.
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 
@@ -13,6 +14,8 @@ from ansible.module_utils.fairlead.probe.summary import summarize
 from lab_traffic import WEB, Services, Traffic, flows
 
 NODE = "node1"
+RATE = float(os.environ.get("RATE", "10"))  # less on a slow machine
+PLAY = {"change_mode_soak": 4, "probe_flows": []}  # the load here is the probe
 # Everything that kube-proxy writes in any mode. Counters, handles, seeds of hashes and the order of ipset's members say
 # nothing.
 DUMPS = {
@@ -64,15 +67,15 @@ def tuples(machine):
 def test_forth_and_back(lab, services):
     machine = lab.machine(NODE)
     before = dump(machine)
-    with Traffic(lab, NODE, flows(lab, NODE, 10, 16)) as traffic:
+    with Traffic(lab, NODE, flows(lab, NODE, RATE, 16)) as traffic:
         time.sleep(2.0)
         first = tuples(machine)
         changed = lab.playbook("playbooks/change_mode.yml", "--limit", NODE, "--extra-vars", json.dumps(
-            {"change_mode_to": "nftables", "change_mode_soak": 4}))
+            {"change_mode_to": "nftables", **PLAY}))
         assert changed.ok
         second = tuples(machine)
         assert machine.check_output("curl -s 127.0.0.1:10249/proxyMode") == "nftables"
-        assert lab.playbook("playbooks/rollback.yml", "--limit", NODE, "--extra-vars", "change_mode_soak=4").ok
+        assert lab.playbook("playbooks/rollback.yml", "--limit", NODE, "--extra-vars", json.dumps(PLAY)).ok
         third = tuples(machine)
         time.sleep(2.0)
     established = [each for each in traffic.results() if each["kind"] == "established"]
