@@ -58,9 +58,9 @@ class Services:
         for client in ("client1", "client2"):
             on(self._lab, client, f"ip route replace {balanced(self._lab)}/32 via {self._lab.address(node)}")
         wait_until(f"{node} to answer for the probe's Services", 240, pause=2.0, is_so=lambda: all(
-            set(self._lab.pods_answering("client1", node, port, 12, family)) == self._lab.pods()
-            for port, family in ((WEB, 4), (WEB, 6))) and set(
-            self._lab.pods_answering("client1", node, STAY, 3)) <= self._lab.pods())
+            set(self._lab.pods_answering("client1", node, WEB, 12, family)) == self._lab.pods()
+            and set(self._lab.pods_answering("client1", node, STAY, 3, family)) <= self._lab.pods()
+            for family in (4, 6)))
 
 
 def flows(lab: Lab, node: str, rate: float, kept: int, idle: int = 0) -> dict[str, list[dict[str, Any]]]:
