@@ -10,7 +10,8 @@ import time
 
 import pytest
 from ansible.module_utils.fairlead.errors import FairleadError
-from ansible.module_utils.fairlead.probe import course, load, process
+from ansible.module_utils.fairlead.probe import course, process
+from ansible.module_utils.fairlead.probe import load as program
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -102,7 +103,7 @@ def test_the_course():
 def test_it_keeps_more_connections_than_a_login_may_open_files(port):
     document = {"seconds": 1, "flows": [{"name": "kept", "kind": "established", "address": "127.0.0.1", "port": port,
                                          "sources": ["127.0.0.1"], "count": 60, "interval": 0.2}]}
-    done = subprocess.run(["prlimit", "--nofile=32:4096", sys.executable, load.__file__], text=True, timeout=60,
+    done = subprocess.run(["prlimit", "--nofile=32:4096", sys.executable, program.__file__], text=True, timeout=60,
                           input=json.dumps(document), capture_output=True, check=True)
     results = [json.loads(line) for line in done.stdout.splitlines()]
     assert {each["id"] for each in results if each["ok"]} == set(range(60))
